@@ -1,0 +1,30 @@
+import type * as z from 'zod';
+import type { Artifact } from './artifact.ts';
+import type { Machine } from './machine.ts';
+
+/** What an engine tells about one artifact that it holds. */
+export interface Observation {
+  readonly artifact: string;
+  readonly state: 'ready' | 'pending' | 'failed';
+  /** Why it is not ready, in words. */
+  readonly detail?: string;
+  /** Counters and gauges under the key of the resource (or part of it) that they belong to. */
+  readonly values: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+/**
+ * The contract of every engine. `apply` and `remove` are idempotent: told twice, or after a crash half-way, they end in
+ * the same state. `check` asks the real engine before anything is changed.
+ */
+export interface Engine<I> {
+  readonly name: string;
+  /** The only inputs that the host accepts for this engine. */
+  readonly input: z.ZodType<I>;
+  check?(machine: Machine, wanted: Artifact<I>): Promise<void>;
+  /** Brings the machine from `held` (undefined: unknown or nothing) to `wanted`. */
+  apply(machine: Machine, wanted: Artifact<I>, held: Artifact<I> | undefined): Promise<void>;
+  remove(machine: Machine, held: Artifact<I>): Promise<void>;
+  observe?(machine: Machine, held: Artifact<I>): Promise<Observation>;
+}
+
+export const defineEngine = <I>(engine: Engine<I>): Engine<I> => Object.freeze(engine);

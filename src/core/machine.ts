@@ -1,0 +1,74 @@
+/** What an engine's driver may do to the machine it stands on. The host agent implements it; nothing else does. */
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: string;
+  /** Milliseconds until the process is killed; default 60,000. */
+  readonly timeout?: number;
+  /** Network namespace to run in, by its short name (see {@link Machine.namespace}); default the machine's own. */
+  readonly namespace?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called for every line of standard error as it comes, for progress. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface ServiceSpec {
+  /** Name of the supervised service, unique on the deployment. */
+  readonly name: string;
+  /** What to run, one word per element; no shell reads it. */
+  readonly argv: readonly string[];
+  readonly namespace?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What to run after the process ended, before it is started again. */
+  readonly finish?: readonly string[];
+  /** False: start it, but leave it down when it ends. Default true. */
+  readonly restart?: boolean;
+  /** Standard output and error go to this file, rotated; default the service's own log folder. */
+  readonly log?: string;
+}
+
+export interface ServiceStatus {
+  readonly up: boolean;
+  readonly pid?: number;
+  /** Seconds in the present state. */
+  readonly seconds: number;
+  /** Exit code of the last run, when it is down. */
+  readonly exitCode?: number;
+}
+
+export interface Supervisor {
+  /** Defines (or redefines) a service and starts it; idempotent, restarts only when its definition changed. */
+  ensure(spec: ServiceSpec): Promise<void>;
+  /** Stops a service, waits until it is gone, forgets it; idempotent. `grace` is in milliseconds, default 5,000. */
+  remove(name: string, grace?: number): Promise<void>;
+  /** Sends a signal to the process (not to its supervisor). */
+  signal(name: string, signal: 'HUP' | 'USR1' | 'USR2' | 'TERM' | 'KILL' | 'INT'): Promise<void>;
+  status(name: string): Promise<ServiceStatus | undefined>;
+}
+
+export interface Machine {
+  /** Short id of this deployment; every kernel object carries it. */
+  readonly deployment: string;
+  /** Persistent state of the host agent, such as /var/lib/vauban/host. */
+  readonly state: string;
+  /** Runtime state, gone after a reboot, such as /run/vauban/ab12. */
+  readonly run: string;
+  /** Folder of the source tree, for files that engines need (rules, images). */
+  readonly home: string;
+  /** Unprivileged system users and their ids. */
+  readonly users: { readonly control: { readonly uid: number; readonly gid: number } };
+  readonly supervisor: Supervisor;
+  /** Runs a program without a shell. Never throws for a non-zero exit code. */
+  exec(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Writes a file all or nothing (temporary name, fsync, rename). Creates folders. */
+  writeFile(path: string, content: string | Uint8Array, mode?: number): Promise<void>;
+  /** Full name of a network namespace from its short name; `netns(5)` keeps it under /run/netns. */
+  namespace(name: string): string;
+  /** Tells how a long step goes on; shown live to whoever waits for it. */
+  progress(text: string): void;
+}
