@@ -39,13 +39,21 @@ export function inOrder(artifacts: Iterable<Artifact>): Artifact[] {
   const visit = (artifact: Artifact): void => {
     if (state.get(artifact.id) === 'done') return;
     if (state.get(artifact.id) === 'open') {
-      throw new Problem('INTERNAL', { at: artifact.id, message: 'artifacts need each other in a circle', fix: 'Report this.' });
+      throw new Problem('INTERNAL', {
+        at: artifact.id,
+        message: 'artifacts need each other in a circle',
+        fix: 'Report this.',
+      });
     }
     state.set(artifact.id, 'open');
     for (const need of [...artifact.needs].sort()) {
       const needed = byId.get(need);
       if (needed === undefined) {
-        throw new Problem('INTERNAL', { at: artifact.id, message: `it needs ${need}, which nobody declares`, fix: 'Report this.' });
+        throw new Problem('INTERNAL', {
+          at: artifact.id,
+          message: `it needs ${need}, which nobody declares`,
+          fix: 'Report this.',
+        });
       }
       visit(needed);
     }
