@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import type { Rule } from './rule.ts';
+import {
+  type Category,
+  type ClassTarget,
+  categories,
+  classOf,
+  foreignClasses,
+  priorityOf,
+  severities,
+} from './taxonomy.ts';
+
+/** What the console, the API and the logs show for a rule of the pack. */
+export interface Threat {
+  readonly sid: number;
+  readonly rev: number;
+  readonly threatId: string;
+  readonly name: string;
+  readonly severity: string;
+  readonly type: string;
+  readonly category: string;
+  readonly cves: readonly string[];
+  readonly description: string;
+  readonly references: readonly string[];
+}
+
+export interface Pack {
+  /** Changes when anything in the pack changes: 16 hex digits. */
+  readonly version: string;
+  readonly rules: string;
+  readonly classification: string;
+  readonly threats: readonly Threat[];
+  readonly classes: Readonly<Record<string, ClassTarget>>;
+}
+
+/** Every class of rule that may occur: our own (category and severity) and the customary foreign ones. */
+export function allClasses(): Record<string, ClassTarget> {
+  const own = (Object.keys(categories) as Category[]).flatMap((category) =>
+    severities.map((severity) => {
+      const type = category === 'virus' ? 'virus' : category === 'command-and-control' ? 'spyware' : 'vulnerability';
+      return [classOf(category, severity), { severity, type, category }] as const;
+    }),
+  );
+  const entries = [...own, ...Object.entries(foreignClasses)] satisfies (readonly [string, ClassTarget])[];
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const classificationText = (classes: Readonly<Record<string, ClassTarget>>): string =>
+  Object.entries(classes)
+    .map(([name, it]) => `config classification: ${name},${categories[it.category]},${priorityOf(it.severity)}\n`)
+    .join('');
+
+const threatOf = (rule: Rule): string => String(rule.threat ?? rule.sid);
+
+export function ruleText(rule: Rule): string {
+  const options = [
+    `msg:"${rule.name}"`,
+    ...rule.match.map((it) => it.replace(/;$/, '')),
+    `classtype:${classOf(rule.category, rule.severity)}`,
+    `metadata:threat ${threatOf(rule)}`,
+    `sid:${rule.sid}`,
+    `rev:${rule.rev}`,
+  ];
+  return `alert ${rule.on} (${options.join('; ')};)`;
+}
+
+const threat = (rule: Rule): Threat => ({
+  sid: rule.sid,
+  rev: rule.rev,
+  threatId: threatOf(rule),
+  name: rule.name,
+  severity: rule.severity,
+  type: rule.type,
+  category: rule.category,
+  cves: rule.cves ?? [],
+  description: rule.description,
+  references: rule.references ?? [],
+});
+
+/** Pure: the same rules in any order give the same bytes. */
+export function compilePack(rules: readonly Rule[]): Pack {
+  const sorted = rules.toSorted((a, b) => a.sid - b.sid);
+  const classes = allClasses();
+  const text = `${sorted.map(ruleText).join('\n')}\n`;
+  const classification = classificationText(classes);
+  const threats = sorted.map(threat);
+  const version = createHash('sha256')
+    .update(JSON.stringify([text, classification, threats, classes]))
+    .digest('hex')
+    .slice(0, 16);
+  return { version, rules: text, classification, threats, classes };
+}

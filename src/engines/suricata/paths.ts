@@ -1,0 +1,47 @@
+import { shortName } from '#lib/hash.ts';
+import type { SuricataInput } from './input.ts';
+
+/** Where one endpoint's files stand. `run` and `state` are folders of the machine (or, for a reader, of the deployment). */
+export interface Places {
+  readonly run: string;
+  readonly state: string;
+}
+
+export interface SuricataPaths {
+  /** Configuration, rules and control socket; gone after a reboot. */
+  readonly folder: string;
+  readonly config: string;
+  readonly packRules: string;
+  readonly siteRules: string;
+  readonly canaryRules: string;
+  readonly classification: string;
+  readonly socket: string;
+  readonly pid: string;
+  /** Events and packets; stays. Mode 2750, group of the control user. */
+  readonly logs: string;
+  /** EVE: one JSON object on a line; older ones are `eve.json.1` (the newest) to `eve.json.N`. */
+  readonly eve: string;
+  /** pcap files of sessions that raised an alert: `alerts.pcap.<seconds>.<microseconds>`. */
+  readonly packets: string;
+}
+
+/** A short name, because a unix socket's path ends at 107 bytes. */
+export const shortOf = (input: Pick<SuricataInput, 'name'>): string => `ids-${shortName(input.name, 8)}`;
+
+export function pathsOf(places: Places, input: Pick<SuricataInput, 'name'>): SuricataPaths {
+  const folder = `${places.run}/suricata/${shortOf(input)}`;
+  const logs = `${places.state}/suricata/${shortOf(input)}`;
+  return {
+    folder,
+    config: `${folder}/suricata.yaml`,
+    packRules: `${folder}/pack.rules`,
+    siteRules: `${folder}/site.rules`,
+    canaryRules: `${folder}/canary.rules`,
+    classification: `${folder}/classification.config`,
+    socket: `${folder}/control.sock`,
+    pid: `${folder}/suricata.pid`,
+    logs,
+    eve: `${logs}/eve.json`,
+    packets: `${logs}/packets`,
+  };
+}
