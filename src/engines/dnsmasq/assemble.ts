@@ -1,0 +1,23 @@
+import { byText } from '#lib/text.ts';
+import { type Assemble, grouped } from '../fragments.ts';
+import { namespaceId } from '../namespace/assemble.ts';
+import type { DnsFragment, DnsmasqInput } from './input.ts';
+
+export const dnsmasqId = (namespace: string): string => `dnsmasq/${namespace}`;
+
+export const assembleDns: Assemble<DnsFragment, DnsmasqInput> = (fragments) =>
+  [...grouped(fragments, (it) => it.namespace)].flatMap(([namespace, group]) => {
+    const base = group.fragments.find((it) => 'listen' in it);
+    if (base === undefined || !('listen' in base)) return [];
+    const records = group.fragments.flatMap((it) => ('record' in it ? [it.record] : []));
+    const input = {
+      namespace,
+      listen: base.listen,
+      records: records.sort((a, b) => byText(a.names[0] ?? '', b.names[0] ?? '')),
+      domains: [...base.domains].sort(),
+      upstream: [...base.upstream],
+    };
+    return [
+      { id: dnsmasqId(namespace), engine: 'dnsmasq', owners: group.owners, needs: [namespaceId(namespace)], input },
+    ];
+  });

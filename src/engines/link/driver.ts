@@ -1,0 +1,77 @@
+import { defineEngine } from '#core/engine.ts';
+import type { Machine } from '#core/machine.ts';
+import { must } from '#core/run.ts';
+import { canonical } from '#lib/hash.ts';
+import type { LinkEnd } from './input.ts';
+import { LinkInput } from './input.ts';
+
+/** Virtual Ethernet pairs between namespaces, with their addresses, permanent neighbours and routes. */
+export const linkEngine = defineEngine<LinkInput>({
+  name: 'link',
+  input: LinkInput,
+
+  async apply(machine, wanted, held) {
+    const { a, b } = wanted.input;
+    const there = (await Promise.all([a, b].map((end) => hasInterface(machine, end)))).filter(Boolean).length;
+    const sameWire = held !== undefined && wire(held.input) === wire(wanted.input);
+    if (there > 0 && (there < 2 || (held !== undefined && !sameWire))) await drop(machine, held?.input ?? wanted.input);
+    if (there < 2 || (held !== undefined && !sameWire)) {
+      await must(machine, wanted.id, [
+        ...['ip', 'link', 'add', a.name, 'netns', machine.namespace(a.namespace), 'address', a.mac],
+        ...['mtu', String(a.mtu), 'type', 'veth', 'peer', 'name', b.name, 'netns', machine.namespace(b.namespace)],
+        ...['address', b.mac, 'mtu', String(b.mtu)],
+      ]);
+    }
+    // The second end comes up last: before that nothing can cross a half-configured link.
+    await configure(machine, wanted.id, a, held?.input.a);
+    await configure(machine, wanted.id, b, held?.input.b);
+  },
+
+  async remove(machine, held) {
+    await drop(machine, held.input);
+  },
+
+  async observe(machine, held) {
+    const both = await Promise.all([held.input.a, held.input.b].map((end) => hasInterface(machine, end)));
+    const up = both.every(Boolean);
+    return { artifact: held.id, state: up ? 'ready' : 'failed', ...(up ? {} : { detail: 'the link is gone' }), values: {} };
+  },
+});
+
+/** What cannot be changed on a living pair. */
+const wire = ({ a, b }: LinkInput): string =>
+  canonical([a, b].map(({ namespace, name, mac, mtu }) => ({ namespace, name, mac, mtu })));
+
+async function configure(machine: Machine, at: string, end: LinkEnd, before: LinkEnd | undefined): Promise<void> {
+  const inside = { namespace: end.namespace };
+  const settings = Object.entries(end.sysctls).map(([key, value]) => `${key.replace('*', end.name)}=${value}`);
+  if (settings.length > 0) await must(machine, at, ['sysctl', '-q', '-w', ...settings], inside);
+  const route = (it: LinkEnd['routes'][number]) =>
+    it.via === undefined
+      ? `${it.destination} dev ${end.name} scope link`
+      : `${it.destination} via ${it.via} dev ${end.name} onlink`;
+  const gone = (before?.routes ?? []).filter((old) => !end.routes.some((it) => it.destination === old.destination));
+  const stale = (before?.addresses ?? []).filter((old) => !end.addresses.includes(old));
+  const batch = [
+    `link set ${end.name} arp ${end.arp ? 'on' : 'off'}`,
+    ...(end.alias === '' ? [] : [`link set ${end.name} alias ${end.alias}`]),
+    `link set ${end.name} up`,
+    ...gone.map((it) => `route del ${it.destination} dev ${end.name}`),
+    ...stale.map((it) => `addr del ${it} dev ${end.name}`),
+    ...end.addresses.map((it) => `addr replace ${it} dev ${end.name}`),
+    ...end.neighbours.map((it) => `neigh replace ${it.address} lladdr ${it.mac} dev ${end.name} nud permanent`),
+    ...end.routes.map((it) => `route replace ${route(it)}`),
+  ];
+  await must(machine, at, ['ip', '-batch', '-'], { ...inside, stdin: `${batch.join('\n')}\n` });
+}
+
+async function drop(machine: Machine, input: LinkInput): Promise<void> {
+  for (const end of [input.a, input.b]) {
+    if (await hasInterface(machine, end)) {
+      await machine.exec(['ip', 'link', 'delete', end.name], { namespace: end.namespace });
+    }
+  }
+}
+
+const hasInterface = async (machine: Machine, end: LinkEnd): Promise<boolean> =>
+  (await machine.exec(['ip', '-o', 'link', 'show', 'dev', end.name], { namespace: end.namespace })).code === 0;

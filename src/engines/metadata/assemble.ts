@@ -1,0 +1,17 @@
+import { byText } from '#lib/text.ts';
+import { type Assemble, grouped } from '../fragments.ts';
+import { namespaceId } from '../namespace/assemble.ts';
+import type { MetadataFragment, MetadataInput } from './input.ts';
+
+export const metadataId = (namespace: string): string => `metadata/${namespace}`;
+
+export const assembleMetadata: Assemble<MetadataFragment, MetadataInput> = (fragments) =>
+  [...grouped(fragments, (it) => it.namespace)].flatMap(([namespace, group]) => {
+    const base = group.fragments.find((it) => 'listen' in it);
+    if (base === undefined || !('listen' in base)) return [];
+    const hosts = group.fragments.flatMap((it) => ('host' in it ? [it.host] : []));
+    const input = { namespace, listen: base.listen, hosts: hosts.sort((a, b) => byText(a.address, b.address)) };
+    return [
+      { id: metadataId(namespace), engine: 'metadata', owners: group.owners, needs: [namespaceId(namespace)], input },
+    ];
+  });

@@ -1,0 +1,49 @@
+import type * as z from 'zod';
+import type { ProblemParts } from '#core/problem.ts';
+import type { KindOf, Resource, Snapshot } from '#core/resource.ts';
+import type { EngineFragments } from '#engines/fragments.ts';
+
+/** What one resource adds to each engine that it touches. Every feed is pure. */
+export type Feeds<S, A> = {
+  readonly [E in keyof EngineFragments]?: (
+    resource: Resource<S, A>,
+    snapshot: Snapshot,
+  ) => readonly EngineFragments[E][];
+};
+
+/** A rule that a schema cannot express, broken: which field, what, and the way out. */
+export interface Objection extends Omit<ProblemParts, 'at'> {
+  readonly code?: 'CONFLICTING' | 'UNMET' | 'REFERENCE_DANGLING' | 'SERVICE_DISABLED' | 'INVALID_DOCUMENT';
+  /** Path inside the spec. */
+  readonly path: readonly (string | number)[];
+}
+
+export interface Column<S, A> {
+  readonly title: string;
+  readonly value: (resource: Resource<S, A>) => string;
+}
+
+export interface Kind<S, A = unknown> extends KindOf<S, A> {
+  /** "Firewall rule". */
+  readonly title: string;
+  /** The service that must be on in the project for this kind to be used, such as `ids.googleapis.com`. */
+  readonly service?: string;
+  /** Resources that this one brings with it unless they are declared, such as the subnets of an auto mode network. */
+  readonly implies?: (resource: Resource<S, A>) => readonly Omit<Resource, 'assigned'>[];
+  /** What the snapshot as a whole must fulfil for this resource. */
+  readonly check?: (resource: Resource<S, A>, snapshot: Snapshot) => readonly Objection[];
+  /** Chooses what the person left open; what was chosen before is kept while it is valid. An objection when it cannot. */
+  readonly assign?: (resource: Resource<S, A | undefined>, snapshot: Snapshot) => A | Objection;
+  /** What a change of this resource means for traffic, one sentence each: "opens tcp:443 from anywhere to tag server". */
+  readonly meaning?: (
+    before: Resource<S, A> | undefined,
+    after: Resource<S, A> | undefined,
+    snapshots: { readonly before: Snapshot; readonly after: Snapshot },
+  ) => readonly string[];
+  readonly columns: readonly Column<S, A>[];
+  readonly feeds: Feeds<S, A>;
+  /** A small complete example: name to spec, as in a site file. */
+  readonly example: Readonly<Record<string, z.input<z.ZodType<S>>>>;
+}
+
+export const defineKind = <S, A = unknown>(kind: Kind<S, A>): Kind<S, A> => Object.freeze(kind);

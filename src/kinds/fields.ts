@@ -1,0 +1,43 @@
+import * as z from 'zod';
+import { parseAddress, parsePrefix } from '#lib/ip.ts';
+
+/** Fields that several kinds share. One string schema with one message each: a union would only say "Invalid input". */
+
+export const Prefix = z
+  .string()
+  .refine((text) => parsePrefix(text) !== undefined, 'not a prefix such as 10.0.0.0/8 (no bits may be set beyond its length)')
+  .meta({ id: 'Prefix', examples: ['10.0.0.0/8'] });
+
+export const Address = z
+  .string()
+  .refine((text) => parseAddress(text) !== undefined, 'not an IPv4 address such as 192.168.10.20')
+  .meta({ id: 'Address', examples: ['192.168.10.20'] });
+
+export const Region = z
+  .string()
+  .regex(/^[a-z]+(-[a-z]+)*-?[a-z]+\d{1,2}$/, 'not a region such as us-east1')
+  .max(40)
+  .meta({ id: 'Region', examples: ['us-east1'] });
+
+export const Zone = z
+  .string()
+  .regex(/^[a-z]+(-[a-z]+)*-?[a-z]+\d{1,2}-[a-z]$/, 'not a zone such as us-east1-b')
+  .max(42)
+  .meta({ id: 'Zone', examples: ['us-east1-b'] });
+
+export const regionOf = (zone: string): string => zone.slice(0, -2);
+
+export const Tag = z
+  .string()
+  .regex(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/, 'not a tag: a lower-case letter, then lower-case letters, digits and dashes')
+  .meta({ id: 'Tag', examples: ['server'] });
+
+export const Description = z.string().max(2048).default('').describe('Free text for people.');
+
+export const Labels = z
+  .record(
+    z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'not a label key'),
+    z.string().regex(/^[a-z0-9_-]{0,63}$/, 'not a label value'),
+  )
+  .default({})
+  .describe('Key and value pairs for people and filters.');

@@ -1,0 +1,33 @@
+import type { Resource } from '#core/resource.ts';
+import { canonical } from '#lib/hash.ts';
+import type { FirewallRuleSpec } from './spec.ts';
+
+type Rule = Resource<FirewallRuleSpec>;
+
+/** What a rule's change does to traffic, in words a person would say. */
+export function meaning(before: Rule | undefined, after: Rule | undefined): readonly string[] {
+  const was = before === undefined || before.spec.disabled ? undefined : before.spec;
+  const is = after === undefined || after.spec.disabled ? undefined : after.spec;
+  if (was === undefined && is === undefined) return [];
+  if (was === undefined && is !== undefined) return [sentence(is.action === 'allow' ? 'opens' : 'blocks', is)];
+  if (was !== undefined && is === undefined) return [sentence(was.action === 'allow' ? 'closes' : 'no longer blocks', was)];
+  if (was === undefined || is === undefined || effect(was) === effect(is)) return [];
+  return [
+    sentence(was.action === 'allow' ? 'closes' : 'no longer blocks', was),
+    sentence(is.action === 'allow' ? 'opens' : 'blocks', is),
+  ];
+}
+
+const effect = ({ description: _, logging: __, ...rest }: FirewallRuleSpec): string => canonical(rest);
+
+function sentence(verb: string, spec: FirewallRuleSpec): string {
+  const what = spec.rules.includes('all') ? 'everything' : spec.rules.join(', ');
+  const peers = [...spec.sourceRanges.map((it) => (it === '0.0.0.0/0' ? 'anywhere' : it)), ...spec.sourceTags.map((it) => `tag ${it}`)];
+  const from = peers.length === 0 ? 'anywhere' : few(peers);
+  const to = few(spec.destinationRanges.map((it) => (it === '0.0.0.0/0' ? 'anywhere' : it))) || 'anywhere';
+  const hosts = spec.targetTags.length === 0 ? `every host of ${spec.network}` : few(spec.targetTags.map((it) => `tag ${it}`));
+  return spec.direction === 'ingress' ? `${verb} ${what} from ${from} to ${hosts}` : `${verb} ${what} from ${hosts} to ${to}`;
+}
+
+const few = (items: readonly string[]): string =>
+  items.length <= 4 ? items.join(', ') : `${items.slice(0, 3).join(', ')} and ${items.length - 3} more`;

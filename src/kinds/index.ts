@@ -1,0 +1,47 @@
+import type { Kind } from './define.ts';
+import { address } from './address/kind.ts';
+import { firewallRule } from './firewall-rule/kind.ts';
+import { idsEndpoint } from './ids-endpoint/kind.ts';
+import { image } from './image/kind.ts';
+import { instance } from './instance/kind.ts';
+import { machineType } from './machine-type/kind.ts';
+import { nat } from './nat/kind.ts';
+import { network } from './network/kind.ts';
+import { packetMirroring } from './packet-mirroring/kind.ts';
+import { privateConnection } from './private-connection/kind.ts';
+import { route } from './route/kind.ts';
+import { router } from './router/kind.ts';
+import { ruleSet } from './rule-set/kind.ts';
+import { service } from './service/kind.ts';
+import { subnet } from './subnet/kind.ts';
+
+/** A kind whose spec is not known at compile time: what generic code sees. */
+// biome-ignore lint/suspicious/noExplicitAny: a registry holds kinds of every spec; each parsed its own on the way in
+export type AnyKind = Kind<any, any>;
+
+/**
+ * Every kind, in the order in which admission assigns and a person reads: what others stand on comes first.
+ * Adding a kind is a folder and a line here.
+ */
+export const kinds: readonly AnyKind[] = [
+  service,
+  network,
+  subnet,
+  address,
+  privateConnection,
+  router,
+  nat,
+  image,
+  machineType,
+  instance,
+  route,
+  firewallRule,
+  ruleSet,
+  idsEndpoint,
+  packetMirroring,
+];
+
+const byName = new Map(kinds.flatMap((it) => [[it.kind, it] as const, [it.plural, it] as const]));
+
+/** By singular or plural name. */
+export const kindNamed = (name: string): AnyKind | undefined => byName.get(name);

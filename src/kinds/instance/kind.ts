@@ -1,0 +1,80 @@
+import { keyOf } from '#core/resource.ts';
+import { defineKind } from '../define.ts';
+import { image, imageInputOf } from '../image/kind.ts';
+import { INTERNET, instanceNamespace } from '../network/fabric.ts';
+import { network } from '../network/kind.ts';
+import { assign } from './assign.ts';
+import { hostsOf, toHosts, toLinks, toRecords, toStaticNat } from './fabric.ts';
+import { toMetadata } from './metadata.ts';
+import { toSandbox } from './sandbox.ts';
+import { type InstanceAssigned, InstanceSpec } from './spec.ts';
+
+export { hostsOf };
+
+export const instance = defineKind<InstanceSpec, InstanceAssigned>({
+  kind: 'instance',
+  plural: 'instances',
+  title: 'Instance',
+  spec: InstanceSpec,
+  assign,
+  check: ({ project, spec }, snapshot) =>
+    spec.interfaces.flatMap((it, index) =>
+      it.network === undefined || it.network === INTERNET || snapshot.find(network, project, it.network) !== undefined
+        ? []
+        : [{ code: 'REFERENCE_DANGLING' as const, path: ['interfaces', index, 'network'], message: `there is no network ${it.network}`, fix: 'Declare it, or name another.' }],
+    ),
+  meaning: (before, after) => [
+    ...(before === undefined && after !== undefined ? [`starts the host ${after.name}`] : []),
+    ...(before !== undefined && after === undefined ? [`deletes the host ${before.name} and its files`] : []),
+    ...(before !== undefined && after !== undefined && (before.spec.image !== after.spec.image) ? [`rebuilds ${after.name} from ${after.spec.image}; its files are lost`] : []),
+    ...(before?.spec.desiredStatus === 'running' && after?.spec.desiredStatus === 'terminated' ? [`stops the host ${after.name}`] : []),
+    ...exposure(before, after),
+  ],
+  columns: [
+    { title: 'ZONE', value: ({ spec }) => spec.zone },
+    { title: 'MACHINE_TYPE', value: ({ spec }) => spec.machineType },
+    { title: 'INTERNAL_IP', value: ({ assigned }) => assigned.interfaces.map((it) => it.address).join(',') },
+    { title: 'EXTERNAL_IP', value: ({ assigned }) => assigned.interfaces.flatMap((it) => it.external ?? []).join(',') },
+    { title: 'TAGS', value: ({ spec }) => spec.tags.join(',') },
+  ],
+  feeds: {
+    namespace: ({ project, name }) => [
+      {
+        name: instanceNamespace(project, name),
+        sysctls: { 'net.ipv4.ip_unprivileged_port_start': 0 },
+      },
+    ],
+    link: toLinks,
+    firewall: toHosts,
+    nat: toStaticNat,
+    dnsmasq: toRecords,
+    metadata: toMetadata,
+    image: ({ project, spec }, snapshot) =>
+      snapshot.find(image, project, spec.image) === undefined ? [] : [imageInputOf(snapshot, project, spec.image)],
+    sandbox: toSandbox,
+  },
+  example: {
+    server: {
+      zone: 'us-east1-b',
+      machineType: 'e2-medium',
+      image: 'debian-11',
+      interfaces: [{ subnet: 'cloud-ids-useast1', address: '192.168.10.20' }],
+      tags: ['server'],
+    },
+  },
+});
+
+interface Exposed {
+  readonly name: string;
+  readonly project: string;
+  readonly kind: string;
+  readonly assigned: InstanceAssigned;
+}
+
+function exposure(before: Exposed | undefined, after: Exposed | undefined): string[] {
+  const was = before?.assigned.interfaces.some((it) => it.external !== undefined) ?? false;
+  const is = after?.assigned.interfaces.some((it) => it.external !== undefined) ?? false;
+  if (is && !was && after !== undefined) return [`${keyOf(after)} gets a public address`];
+  if (was && !is && after !== undefined) return [`${keyOf(after)} loses its public address`];
+  return [];
+}

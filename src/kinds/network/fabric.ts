@@ -1,0 +1,37 @@
+import { shortName } from '#lib/hash.ts';
+
+/** Names inside the fabric. They are short names: the machine adds the deployment to namespaces. */
+
+export const INTERNET = 'internet';
+/** Where hosts find metadata and names, as in the cloud. */
+export const METADATA_ADDRESS = '169.254.169.254';
+export const UPLINK = 'up0';
+/** The simulated internet's own router address, from a range kept for documentation (RFC 5737). */
+export const INTERNET_ROUTER = '192.0.2.1';
+
+export const networkNamespace = (project: string, network: string): string =>
+  network === INTERNET ? INTERNET : `net.${project}.${network}`;
+export const instanceNamespace = (project: string, instance: string): string => `vm.${project}.${instance}`;
+export const endpointNamespace = (project: string, endpoint: string): string => `ids.${project}.${endpoint}`;
+
+/** An interface name of at most 15 characters that is the same for the same key. */
+export const interfaceName = (letter: string, key: string): string => `${letter}${shortName(key, 12)}`;
+
+/** A locally administered Ethernet address from an IPv4 address, as the cloud makes them. */
+export const macOf = (address: string): string =>
+  ['42', '01', ...address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
+
+export const GATEWAY_MAC = '02:00:5e:00:00:01';
+
+/** Router settings of a namespace that forwards. Forwarding itself is switched on with the first link. */
+export const routerSysctls: Readonly<Record<string, number>> = {
+  'net.ipv4.ip_forward': 1,
+  'net.ipv4.conf.all.rp_filter': 0,
+  'net.ipv4.conf.default.rp_filter': 1,
+  'net.ipv4.conf.all.send_redirects': 0,
+  'net.ipv4.conf.default.send_redirects': 0,
+  'net.ipv4.conf.all.accept_redirects': 0,
+  'net.ipv4.conf.default.accept_redirects': 0,
+  'net.ipv4.ip_unprivileged_port_start': 0,
+  'net.netfilter.nf_conntrack_acct': 1,
+};

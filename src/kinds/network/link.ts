@@ -1,0 +1,54 @@
+import type { LinkFragment } from '#engines/link/input.ts';
+import type { Resource } from '#core/resource.ts';
+import { firewallId } from '#engines/firewall/assemble.ts';
+import { GATEWAY_MAC, INTERNET, INTERNET_ROUTER, interfaceName, networkNamespace, UPLINK } from './fabric.ts';
+import type { NetworkSpec } from './spec.ts';
+
+export const uplinkId = (project: string, network: string): string => `uplink/${project}/${network}`;
+
+const ROUTER_MAC = '02:00:5e:00:00:02';
+
+/** A network hangs on the internet by one link; which external addresses come down it, NAT and instances say. */
+export function toUplink({ project, name, spec }: Resource<NetworkSpec>): readonly LinkFragment[] {
+  if (!spec.defaultInternetRoute) return [];
+  const namespace = networkNamespace(project, name);
+  const common = { mtu: spec.mtu, arp: false, addresses: [] };
+  return [
+    {
+      id: uplinkId(project, name),
+      ends: {
+        a: {
+          ...common,
+          namespace,
+          name: UPLINK,
+          alias: `${project}/network/${name}/uplink`,
+          mac: GATEWAY_MAC,
+          neighbours: [{ address: INTERNET_ROUTER, mac: ROUTER_MAC }],
+          routes: [
+            { destination: `${INTERNET_ROUTER}/32` },
+            { destination: '0.0.0.0/0', via: INTERNET_ROUTER },
+          ],
+          sysctls: { 'net.ipv4.conf.*.rp_filter': 1, 'net.ipv4.conf.*.send_redirects': 0 },
+        },
+        b: {
+          ...common,
+          namespace: INTERNET,
+          name: interfaceName('n', `${project}/${name}`),
+          alias: `${project}/network/${name}`,
+          mac: ROUTER_MAC,
+          neighbours: [],
+          routes: [],
+          sysctls: { 'net.ipv4.conf.*.rp_filter': 1, 'net.ipv4.conf.*.send_redirects': 0 },
+        },
+      },
+      after: [firewallId(namespace)],
+    },
+  ];
+}
+
+/** An external address that leads to a network. */
+export const externalRoute = (project: string, network: string, address: string): LinkFragment => ({
+  id: uplinkId(project, network),
+  end: 'b',
+  routes: [{ destination: `${address}/32` }],
+});

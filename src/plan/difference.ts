@@ -1,0 +1,90 @@
+import { type Artifact, digestOf } from '#core/artifact.ts';
+import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
+import { canonical } from '#lib/hash.ts';
+import { kindNamed } from '#kinds/index.ts';
+
+export interface FieldChange {
+  /** `interfaces[0].address`. */
+  readonly field: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+export interface ResourceChange {
+  readonly action: 'create' | 'update' | 'delete';
+  readonly project: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly fields: readonly FieldChange[];
+  /** What it does to traffic and hosts, one sentence each. */
+  readonly meaning: readonly string[];
+}
+
+export interface ArtifactChange {
+  readonly action: 'hold' | 'change' | 'release';
+  readonly artifact: string;
+  readonly engine: string;
+  readonly owners: readonly string[];
+}
+
+/** The answer to "what would happen": resources as declared, and what machines would do about it. */
+export interface Difference {
+  readonly resources: readonly ResourceChange[];
+  readonly artifacts: readonly ArtifactChange[];
+}
+
+export function resourceChanges(before: Snapshot, after: Snapshot): readonly ResourceChange[] {
+  const old = new Map(before.resources.map((it) => [keyOf(it), it]));
+  const now = new Map(after.resources.map((it) => [keyOf(it), it]));
+  const keys = [...new Set([...old.keys(), ...now.keys()])].sort();
+  return keys.flatMap((key) => {
+    const was = old.get(key);
+    const is = now.get(key);
+    const one = is ?? was;
+    if (one === undefined || (was !== undefined && is !== undefined && canonical([was.spec, was.assigned]) === canonical([is.spec, is.assigned]))) return [];
+    const meaning = kindNamed(one.kind)?.meaning?.(was, is, { before, after }) ?? [];
+    const action = was === undefined ? 'create' : is === undefined ? 'delete' : 'update';
+    return [{ action, project: one.project, kind: one.kind, name: one.name, fields: fieldChanges(was, is), meaning } as const];
+  });
+}
+
+function fieldChanges(was: Resource | undefined, is: Resource | undefined): FieldChange[] {
+  const before = flat({ ...(was?.spec as object), ...(was?.assigned === undefined ? {} : { assigned: was.assigned }) });
+  const after = flat({ ...(is?.spec as object), ...(is?.assigned === undefined ? {} : { assigned: is.assigned }) });
+  return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((field) => {
+    const a = before.get(field);
+    const b = after.get(field);
+    if (canonical(a) === canonical(b)) return [];
+    return [{ field, ...(a === undefined ? {} : { before: a }), ...(b === undefined ? {} : { after: b }) }];
+  });
+}
+
+/** Leaves by path; an empty list or mapping is a leaf, a list of plain values too. */
+function flat(value: unknown, path = '', into = new Map<string, unknown>()): Map<string, unknown> {
+  if (Array.isArray(value)) {
+    if (value.every((it) => it === null || typeof it !== 'object')) into.set(path, value);
+    else for (const [index, item] of value.entries()) flat(item, `${path}[${index}]`, into);
+  } else if (value !== null && typeof value === 'object' && (path === '' || Object.keys(value).length > 0)) {
+    for (const [key, item] of Object.entries(value)) flat(item, path === '' ? key : `${path}.${key}`, into);
+  } else if (path !== '') into.set(path, value);
+  return into;
+}
+
+export function artifactChanges(before: readonly Artifact[], after: readonly Artifact[]): readonly ArtifactChange[] {
+  const old = new Map(before.map((it) => [it.id, it]));
+  const now = new Map(after.map((it) => [it.id, it]));
+  const describe = (action: ArtifactChange['action'], it: Artifact): ArtifactChange => ({
+    action,
+    artifact: it.id,
+    engine: it.engine,
+    owners: it.owners,
+  });
+  return [
+    ...before.filter((it) => !now.has(it.id)).toReversed().map((it) => describe('release', it)),
+    ...after.flatMap((it) => {
+      const held = old.get(it.id);
+      if (held === undefined) return [describe('hold', it)];
+      return digestOf(held) === digestOf(it) ? [] : [describe('change', it)];
+    }),
+  ];
+}

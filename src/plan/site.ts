@@ -1,0 +1,144 @@
+import { parseDocuments, type PlacedDocument } from '#lib/document.ts';
+import { didYouMean } from '#lib/text.ts';
+import { namePattern, nameRule } from '#core/resource.ts';
+import type { ProblemDocument } from '#core/problem.ts';
+import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
+import { parseBy } from './issues.ts';
+
+/** One file of a site, as text. `path` is only for messages. */
+export interface SiteFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** A resource as a person wrote it, parsed by its kind. */
+export interface Declared {
+  readonly project: string;
+  readonly kind: AnyKind;
+  readonly name: string;
+  readonly spec: unknown;
+  /** Where a field of the spec stands, as `site.yaml:12:9 firewallRules/allow-web sourceRanges[0]`. */
+  place(path: readonly (string | number)[], what?: 'key' | 'value'): string;
+}
+
+export interface ParsedSite {
+  readonly projects: readonly string[];
+  readonly declared: readonly Declared[];
+  readonly problems: readonly ProblemDocument[];
+}
+
+/**
+ * Reads a whole site: one file or several, each with one or more YAML documents; each document names its project. All
+ * mistakes of all files are found in one go.
+ */
+export function parseSite(files: readonly SiteFile[]): ParsedSite {
+  const problems: ProblemDocument[] = [];
+  const declared: Declared[] = [];
+  const projects = new Set<string>();
+  const seen = new Map<string, string>();
+  for (const file of files) {
+    const { documents, mistakes } = parseDocuments(file.text);
+    for (const { place, message } of mistakes) {
+      problems.push(invalid(`${file.path}:${place.line}:${place.column}`, message, 'Correct the YAML.'));
+    }
+    for (const document of documents) {
+      if (document.value === null) continue;
+      const parsed = parseDocument(file, document);
+      problems.push(...parsed.problems);
+      if (parsed.project !== undefined) projects.add(parsed.project);
+      for (const it of parsed.declared) {
+        const key = `${it.project}/${it.kind.plural}/${it.name}`;
+        const first = seen.get(key);
+        if (first !== undefined) problems.push({ code: 'CONFLICTING', at: it.place([]), message: `it is declared twice, first at ${first}`, fix: 'Keep one of them.' });
+        else seen.set(key, it.place([]));
+        declared.push(it);
+      }
+    }
+  }
+  if (projects.size === 0 && problems.length === 0) {
+    problems.push(invalid(files[0]?.path ?? 'site', 'no project is declared', 'Begin the file with `project: NAME`.'));
+  }
+  return { projects: [...projects].sort(), declared, problems };
+}
+
+const invalid = (at: string, message: string, fix: string): ProblemDocument => ({ code: 'INVALID_DOCUMENT', at, message, fix });
+
+interface ParsedDocument {
+  readonly project?: string;
+  readonly declared: readonly Declared[];
+  readonly problems: readonly ProblemDocument[];
+}
+
+function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument {
+  const at = (path: readonly (string | number)[], what?: 'key' | 'value'): string => {
+    const { line, column } = document.place(path, what);
+    return `${file.path}:${line}:${column}`;
+  };
+  const root = document.value;
+  if (!isMapping(root)) {
+    return { declared: [], problems: [invalid(at([]), 'a site is a mapping of kinds to resources', 'Begin with `project: NAME`.')] };
+  }
+  const { project } = root;
+  if (typeof project !== 'string' || !namePattern.test(project)) {
+    const message = project === undefined ? 'the project is missing' : `project: ${nameRule}`;
+    return { declared: [], problems: [invalid(at(['project']), message, 'Begin with `project: NAME`.')] };
+  }
+  const problems: ProblemDocument[] = [];
+  const declared: Declared[] = [];
+  for (const [plural, group] of Object.entries(root)) {
+    if (plural === 'project') continue;
+    const kind = kindNamed(plural);
+    if (kind === undefined || kind.plural !== plural) {
+      problems.push(unknownKind(at([plural], 'key'), plural));
+      continue;
+    }
+    if (group === null) continue;
+    if (!isMapping(group)) {
+      problems.push(invalid(`${at([plural])} ${plural}`, 'it is not a mapping of names to resources', `Write \`${plural}: { NAME: { ... } }\`.`));
+      continue;
+    }
+    for (const [name, value] of Object.entries(group)) {
+      const place = (path: readonly (string | number)[], what?: 'key' | 'value'): string =>
+        [at([plural, name, ...path], path.length === 0 ? 'key' : what), `${plural}/${name}`, dotted(path)].filter(Boolean).join(' ');
+      const one = parseResource({ project, kind, name, value: value ?? {}, place });
+      problems.push(...one.problems);
+      if (one.declared !== undefined) declared.push(one.declared);
+    }
+  }
+  return { project, declared, problems };
+}
+
+function unknownKind(at: string, plural: string): ProblemDocument {
+  const near = didYouMean(plural, kinds.map((it) => it.plural));
+  const fix = near === undefined ? `Known kinds are ${kinds.map((it) => it.plural).sort().join(', ')}.` : `Did you mean ${near}?`;
+  return invalid(at, `there is no kind "${plural}"`, fix);
+}
+
+export interface Undeclared {
+  readonly project: string;
+  readonly kind: AnyKind;
+  readonly name: string;
+  readonly value: unknown;
+  place(path: readonly (string | number)[], what?: 'key' | 'value'): string;
+}
+
+/** One resource, wherever it came from: a site file, a request, the command line. */
+export function parseResource(it: Undeclared): { readonly declared?: Declared; readonly problems: readonly ProblemDocument[] } {
+  const problems: ProblemDocument[] = [];
+  if (!namePattern.test(it.name)) problems.push(invalid(it.place([], 'key'), `"${it.name}" is ${nameRule}`, 'Choose another name.'));
+  const parsed = parseBy<unknown>(it.kind.spec, it.value);
+  if (!parsed.ok) {
+    problems.push(...parsed.mistakes.map((mistake) => invalid(it.place(mistake.path, mistake.atKey ? 'key' : 'value'), mistake.message, mistake.fix)));
+    return { problems };
+  }
+  if (problems.length > 0) return { problems };
+  const { project, kind, name, place } = it;
+  return { declared: { project, kind, name, spec: parsed.value, place }, problems };
+}
+
+/** `["interfaces", 0, "address"]` as `interfaces[0].address`. */
+export const dotted = (path: readonly (string | number)[]): string =>
+  path.map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`)).join('');
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
