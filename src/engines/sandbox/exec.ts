@@ -1,0 +1,67 @@
+import type { Machine } from '#core/machine.ts';
+import { placeOf } from './sandbox.ts';
+
+export interface SandboxCommand {
+  /** One word per element; empty: the user's login shell. */
+  readonly argv?: readonly string[];
+  /** Default root. Anybody else logs in first, so that groups and environment are theirs. */
+  readonly user?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default /. */
+  readonly cwd?: string;
+  /** A terminal of this size, kept under the name `session` so that {@link resizeArgv} finds it. */
+  readonly terminal?: { readonly session: string; readonly rows: number; readonly columns: number };
+}
+
+type Place = Pick<Machine, 'deployment' | 'state' | 'run' | 'home'>;
+
+/** A word as a shell reads it back. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+function inside({ argv = [], user = 'root', env = {}, cwd }: SandboxCommand): string[] {
+  if (user === 'root' && argv.length > 0) return [...argv];
+  const login = ['runuser', '--login', user];
+  if (argv.length === 0) return login;
+  const variables = Object.entries(env).map(([name, value]) => quoted(`${name}=${value}`));
+  const move = cwd === undefined ? '' : `cd ${quoted(cwd)} && `;
+  return [...login, '--command', `${move}exec env ${[...variables, ...argv.map(quoted)].join(' ')}`];
+}
+
+const sessionFile = (place: Place, session: string): string => {
+  if (!/^[a-z0-9-]{1,64}$/.test(session)) throw new RangeError(`not the name of a session: ${session}`);
+  return `${place.run}/exec/${session}`;
+};
+
+/**
+ * The program that runs a command inside an instance: same namespaces, limits and filter as everything in it. Its
+ * standard input, output and exit code are the command's; with a terminal, input and output are that terminal's.
+ */
+export function execArgv(machine: Place, name: string, command: SandboxCommand): string[] {
+  const { crunRoot, container } = placeOf(machine, name);
+  const { terminal, env = {}, cwd = '/' } = command;
+  const variables = Object.entries({ TERM: terminal === undefined ? 'dumb' : 'xterm-256color', ...env });
+  const crun = [
+    ...['sh', `${machine.home}/src/engines/sandbox/crun.sh`, '--root', crunRoot, 'exec', '--cwd', cwd],
+    ...(terminal === undefined ? [] : ['--tty']),
+    ...variables.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
+    ...[container, ...inside(command)],
+  ];
+  if (terminal === undefined) return crun;
+  const size = [String(terminal.rows), String(terminal.columns)];
+  const line = ['sh', `${machine.home}/src/engines/sandbox/terminal.sh`, sessionFile(machine, terminal.session)];
+  return [
+    'script',
+    '--quiet',
+    '--return',
+    '--flush',
+    '--command',
+    [...line, ...size, ...crun].map(quoted).join(' '),
+    '/dev/null',
+  ];
+}
+
+/** Tells the terminal of a session its new size; the program inside is told by the kernel. */
+export function resizeArgv(machine: Place, session: string, size: { readonly rows: number; readonly columns: number }) {
+  const set = 'stty -F "$(cat "$1")" rows "$2" cols "$3"';
+  return ['sh', '-c', set, 'sh', sessionFile(machine, session), String(size.rows), String(size.columns)];
+}
