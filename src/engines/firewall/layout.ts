@@ -1,0 +1,168 @@
+import type { ClassRule } from './classes.ts';
+import { flatten, type Interval, type Span } from './flatten.ts';
+import { cut, measure, type PortRange, type ProtocolGroups, rangeAt, sizeOf } from './groups.ts';
+import type { Field, PortEntry, Step } from './model.ts';
+import type { Pool } from './pool.ts';
+import { isEverywhere } from './text.ts';
+
+/**
+ * What flattening may take, in intervals. Flattened groups grow as the product of ports and addresses; a group beyond
+ * the budget is judged one rule after the other instead, which costs time per packet but no more memory than its rules.
+ */
+export interface Budget {
+  /** For one group of one class. */
+  readonly group: number;
+  /** For all together. */
+  readonly table: number;
+}
+
+export const defaultBudget: Budget = { group: 50_000, table: 400_000 };
+
+/** The budget while it is being spent. */
+export interface Purse {
+  readonly group: number;
+  left: number;
+}
+
+export interface Place {
+  readonly pool: Pool;
+  readonly field: Field;
+  readonly purse: Purse;
+  readonly fellBack: (group: string, size: number) => void;
+}
+
+/** Up to this many intervals, comparing one after the other is as fast as a lookup and needs no set. */
+const few = 6;
+
+/** Folding one group into another saves a lookup for each packet; this much growth is worth it. */
+const worthFolding = (folded: number, apart: number): boolean => folded <= 3 * apart + 4000;
+
+/** How the first match counts: as the only one, or against what another group has found. */
+type Mode = 'mark' | 'lower';
+
+/**
+ * The steps that leave the lowest matching number of one protocol in the mark. Rules of single ports, of port ranges
+ * and of the whole protocol are three groups; they are folded into one lookup by port and one by address where that
+ * stays small, else looked up one after the other, the lowest number winning.
+ */
+export function protocolSteps(groups: ProtocolGroups, place: Place): readonly Step[] {
+  const { exact, ranges, whole } = groups;
+  const pieces = measure(ranges);
+  const sum = (sizes: Iterable<number>): number => [...sizes].reduce((a, b) => a + b, 0);
+  const size = {
+    exact: sum([...exact.values()].map(sizeOf)),
+    ranges: sum(pieces.map((it) => it.size)),
+    overlap: sum([...exact.keys()].map((port) => rangeAt(pieces, port)?.size ?? 0)),
+    whole: sizeOf(whole),
+  };
+  const apart = size.exact + size.ranges + size.whole;
+  const ports = size.exact + size.ranges + size.overlap;
+  const folded = ports + (exact.size + pieces.length + 1) * size.whole;
+  const name = `protocol ${groups.protocol}`;
+  if (worthFolding(folded, apart) && spend(place.purse, folded)) {
+    return [...portSteps(groups, whole, place), ...leafSteps(whole, 'mark', place)];
+  }
+  const wholeSteps = () =>
+    spend(place.purse, size.whole)
+      ? leafSteps(whole, 'lower', place)
+      : linear(`${name} without ports`, size.whole, oneByOne(whole), place);
+  if (worthFolding(ports, size.exact + size.ranges) && spend(place.purse, ports)) {
+    const chain = place.pool.add({ kind: 'chain', field: place.field, steps: portSteps(groups, [], place) });
+    return [{ kind: 'go', how: 'jump', chain }, ...wholeSteps()];
+  }
+  const exactSteps = spend(place.purse, size.exact)
+    ? exactLookup(exact, place)
+    : linear(`${name} single ports`, size.exact, portsOneByOne(exact), place);
+  const rangeSteps = spend(place.purse, size.ranges)
+    ? rangeLookup(ranges.length === 0 ? [] : cut(ranges), { mode: 'lower', how: 'jump' }, place)
+    : linear(`${name} port ranges`, size.ranges, rangesOneByOne(groups), place);
+  return [...exactSteps, ...rangeSteps, ...wholeSteps()];
+}
+
+function spend(purse: Purse, size: number): boolean {
+  if (size > purse.group || size > purse.left) return false;
+  purse.left -= size;
+  return true;
+}
+
+/** Single ports first, with everything that ranges add to them; then ranges. Whichever is found, ends the chain. */
+function portSteps({ exact, ranges }: ProtocolGroups, whole: readonly ClassRule[], place: Place): readonly Step[] {
+  const pieces = cut(ranges);
+  const entries: PortEntry[] = [...exact].map(([port, rules]) => {
+    const all = [...rules, ...(rangeAt(pieces, port)?.rules ?? []), ...whole];
+    return { from: port, to: port, chain: leafChain(all, 'mark', place) };
+  });
+  const wider = pieces.map((it): PortRange => ({ ...it, rules: [...it.rules, ...whole] }));
+  return [...portLookup(entries, 'goto', place), ...rangeLookup(wider, { mode: 'mark', how: 'goto' }, place)];
+}
+
+function exactLookup(exact: ProtocolGroups['exact'], place: Place): readonly Step[] {
+  const entries = [...exact].map(([port, rules]) => ({ from: port, to: port, chain: leafChain(rules, 'mark', place) }));
+  return portLookup(entries, 'jump', place);
+}
+
+function rangeLookup(
+  pieces: readonly PortRange[],
+  { mode, how }: { readonly mode: Mode; readonly how: 'jump' | 'goto' },
+  place: Place,
+): readonly Step[] {
+  const entries: PortEntry[] = [];
+  for (const { from, to, rules } of pieces) {
+    const chain = leafChain(rules, mode, place);
+    const last = entries.at(-1);
+    if (last !== undefined && last.chain === chain && last.to + 1 === from) {
+      entries[entries.length - 1] = { from: last.from, to, chain };
+    } else entries.push({ from, to, chain });
+  }
+  return portLookup(entries, how, place);
+}
+
+const portLookup = (entries: readonly PortEntry[], how: 'jump' | 'goto', { pool }: Place): readonly Step[] =>
+  entries.length === 0 ? [] : [{ kind: 'port', map: pool.add({ kind: 'ports', how, entries }) }];
+
+const leafChain = (rules: readonly ClassRule[], mode: Mode, place: Place): string =>
+  place.pool.add({ kind: 'chain', field: place.field, steps: leafSteps(rules, mode, place) });
+
+/** One lookup by address; always the last steps of a chain. */
+function leafSteps(rules: readonly ClassRule[], mode: Mode, { pool }: Place): readonly Step[] {
+  const spans = flatten(rules.flatMap((rule): Span[] => rule.peers.map((it) => ({ ...it, value: rule.number }))));
+  if (spans.length > few) {
+    if (mode === 'mark') return [{ kind: 'look', map: pool.add({ kind: 'marks', spans }) }];
+    return [{ kind: 'lowerBy', map: pool.add({ kind: 'lowers', spans }) }];
+  }
+  return spans.map((span): Step => {
+    if (isEverywhere(span)) return { kind: mode, value: span.value };
+    const when = { addresses: { from: span.from, to: span.to } };
+    return mode === 'mark'
+      ? { kind: 'mark', value: span.value, when, last: true }
+      : { kind: 'lower', value: span.value, when };
+  });
+}
+
+/** A chain that asks every rule in turn, the lowest number first; the first that matches ends it. */
+function linear(group: string, size: number, steps: readonly Step[], place: Place): readonly Step[] {
+  place.fellBack(group, size);
+  const chain = place.pool.add({ kind: 'chain', field: place.field, steps });
+  return [{ kind: 'go', how: 'jump', chain }];
+}
+
+const oneByOne = (rules: readonly ClassRule[]): readonly Step[] => rules.flatMap((rule) => asks(rule, undefined));
+
+const portsOneByOne = (exact: ProtocolGroups['exact']): readonly Step[] =>
+  [...exact]
+    .flatMap(([port, rules]) => rules.map((rule) => ({ rule, from: port, to: port })))
+    .sort((a, b) => a.rule.number - b.rule.number || a.from - b.from)
+    .flatMap((it) => asks(it.rule, { from: it.from, to: it.to }));
+
+const rangesOneByOne = ({ ranges }: ProtocolGroups): readonly Step[] =>
+  [...ranges]
+    .sort((a, b) => a.rule.number - b.rule.number || a.from - b.from || a.to - b.to)
+    .flatMap((it) => asks(it.rule, { from: it.from, to: it.to }));
+
+const asks = (rule: ClassRule, ports: Interval | undefined): readonly Step[] =>
+  rule.peers.map((addresses) => ({
+    kind: 'lower',
+    value: rule.number,
+    when: { addresses, ...(ports === undefined ? {} : { ports }) },
+    last: true,
+  }));
