@@ -56,6 +56,8 @@ export function ruleText(rule: Rule): string {
   const options = [
     `msg:"${rule.name}"`,
     ...rule.match.map((it) => it.replace(/;$/, '')),
+    ...(rule.oncePerFlow === true ? [`flowbits:isnotset,once.${rule.sid}`, `flowbits:set,once.${rule.sid}`] : []),
+    ...(rule.silent === true ? ['noalert'] : []),
     `classtype:${classOf(rule.category, rule.severity)}`,
     `metadata:threat ${threatOf(rule)}`,
     `sid:${rule.sid}`,
@@ -83,10 +85,28 @@ export function compilePack(rules: readonly Rule[]): Pack {
   const classes = allClasses();
   const text = `${sorted.map(ruleText).join('\n')}\n`;
   const classification = classificationText(classes);
-  const threats = sorted.map(threat);
+  const threats = sorted.filter((rule) => rule.silent !== true).map(threat);
   const version = createHash('sha256')
     .update(JSON.stringify([text, classification, threats, classes]))
     .digest('hex')
     .slice(0, 16);
   return { version, rules: text, classification, threats, classes };
+}
+
+/** The catalogue as the file that the other parts read; laid out as the formatter of the house lays out JSON. */
+export function catalogueText(pack: Pack): string {
+  const write = (value: unknown, indent: string): string => {
+    if (Array.isArray(value)) {
+      const flat = `[${value.map((it) => JSON.stringify(it)).join(', ')}]`;
+      const strings = value.every((it) => typeof it === 'string');
+      if (value.length === 0 || (strings && flat.length + indent.length < 100)) return flat;
+      return `[\n${value.map((it) => `${indent}  ${write(it, `${indent}  `)}`).join(',\n')}\n${indent}]`;
+    }
+    if (value === null || typeof value !== 'object') return JSON.stringify(value);
+    const fields = Object.entries(value).map(
+      ([key, it]) => `${indent}  ${JSON.stringify(key)}: ${write(it, `${indent}  `)}`,
+    );
+    return `{\n${fields.join(',\n')}\n${indent}}`;
+  };
+  return `${write({ version: pack.version, threats: pack.threats, classes: pack.classes }, '')}\n`;
 }

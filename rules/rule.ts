@@ -6,9 +6,19 @@ export interface Turn {
   readonly data: string | Uint8Array;
 }
 
-/** Traffic that a rule is tried against, before any packet exists. `label` says what is special about it. */
+/** One conversation. `label` says what is special about it. */
+export interface Spoken {
+  readonly kind: 'tcp' | 'udp';
+  readonly label: string;
+  readonly port: number;
+  readonly turns: readonly Turn[];
+  /** The engine has to see both directions to recognise the protocol. */
+  readonly twoWay?: boolean;
+}
+
+/** Traffic that a rule is tried against, before any packet exists. */
 export type Sample =
-  | { readonly kind: 'tcp' | 'udp'; readonly label: string; readonly port: number; readonly turns: readonly Turn[] }
+  | Spoken
   /** Echo requests (and replies) from one host to `hosts` others, `every` milliseconds apart. */
   | {
       readonly kind: 'ping';
@@ -63,6 +73,10 @@ export interface Rule {
   readonly match: readonly string[];
   /** Each must fire this rule, in every way it can be cut into packets. */
   readonly attacks: readonly Sample[];
+  /** Raises at most one alert in a connection; for rules on the bare stream, which would match it again as it grows. */
+  readonly oncePerFlow?: boolean;
+  /** Marks the connection for other rules and raises nothing: no alert, no entry in the catalogue, no samples. */
+  readonly silent?: boolean;
   /** Look-alikes: none may fire any rule of the pack. */
   readonly benign: readonly Sample[];
 }

@@ -1,4 +1,4 @@
-import type { Sample } from '../rule.ts';
+import type { Spoken } from '../rule.ts';
 
 export interface Request {
   readonly method?: string;
@@ -19,7 +19,7 @@ export const ok = (body: string, headers: readonly string[] = []): string =>
   ['HTTP/1.1 200 OK', 'Server: nginx', `Content-Length: ${body.length}`, ...headers, '', body].join('\r\n');
 
 /** A request exactly as written (nothing is encoded for the author) and its answer. */
-export function http(label: string, target: string, request: Request = {}): Sample {
+export function http(label: string, target: string, request: Request = {}): Spoken {
   const body = request.body ?? '';
   const lines = [
     `${request.method ?? (body === '' ? 'GET' : 'POST')} ${target} ${request.version ?? 'HTTP/1.1'}`,
@@ -41,15 +41,15 @@ export function http(label: string, target: string, request: Request = {}): Samp
 const form = ['User-Agent: Mozilla/5.0', 'Content-Type: application/x-www-form-urlencoded'];
 
 /** A submitted form. */
-export const post = (label: string, target: string, body: string, headers: readonly string[] = form): Sample =>
+export const post = (label: string, target: string, body: string, headers: readonly string[] = form): Spoken =>
   http(label, target, { body, headers });
 
 /** A request with one more header line. */
-export const withHeader = (label: string, line: string, target = '/'): Sample =>
+export const withHeader = (label: string, line: string, target = '/'): Spoken =>
   http(label, target, { headers: ['User-Agent: Mozilla/5.0', line] });
 
 /** A request by a named program. */
-export const agent = (name: string, target = '/'): Sample =>
+export const agent = (name: string, target = '/'): Spoken =>
   http(`agent ${name}`, target, { headers: [`User-Agent: ${name}`] });
 
 const hex = (byte: number, upper: boolean): string => {

@@ -154,7 +154,8 @@ export function play(index: number, sample: Sample, cut: Cut, start: number): Fr
 
 /** Which ways of cutting make sense for a sample: answers cannot be seen one-way, sweeps have nothing to cut. */
 export function cutsOf(sample: Sample, attackedBy: 'client' | 'server' = 'client'): readonly Cut[] {
-  if (sample.kind === 'ping' || sample.kind === 'connect' || sample.kind === 'series') return ['whole'];
-  if (sample.kind === 'udp') return ['whole', 'mirrored', ...(attackedBy === 'client' ? ['one-way' as const] : [])];
-  return cuts.filter((cut) => cut !== 'one-way' || attackedBy === 'client');
+  if (sample.kind !== 'tcp' && sample.kind !== 'udp') return ['whole'];
+  const oneWay = attackedBy === 'client' && sample.twoWay !== true;
+  const possible: readonly Cut[] = sample.kind === 'udp' ? ['whole', 'mirrored', 'one-way'] : cuts;
+  return possible.filter((cut) => cut !== 'one-way' || oneWay);
 }

@@ -134,7 +134,7 @@ export function writePcap(frames: readonly Frame[]): Uint8Array {
   head.setUint16(6, 4);
   head.setUint32(16, 262144);
   head.setUint32(20, 1);
-  const parts = [new Uint8Array(head.buffer)];
+  const parts: Uint8Array[] = [new Uint8Array(head.buffer)];
   for (const { at, bytes } of frames.toSorted((a, b) => a.at - b.at)) {
     const record = new DataView(new ArrayBuffer(16));
     record.setUint32(0, Math.floor(at / 1e6));

@@ -8,15 +8,17 @@ export interface Places {
 }
 
 export interface SuricataPaths {
-  /** Configuration, rules and control socket; gone after a reboot. */
+  /** Configuration and rules, which the engine can read but not change; gone after a reboot. */
   readonly folder: string;
+  /** The only folder below `folder` that the engine can write: its control socket. */
+  readonly live: string;
   readonly config: string;
   readonly packRules: string;
   readonly siteRules: string;
   readonly canaryRules: string;
   readonly classification: string;
+  readonly references: string;
   readonly socket: string;
-  readonly pid: string;
   /** Events and packets; stays. Mode 2750, group of the control user. */
   readonly logs: string;
   /** EVE: one JSON object on a line; older ones are `eve.json.1` (the newest) to `eve.json.N`. */
@@ -33,13 +35,14 @@ export function pathsOf(places: Places, input: Pick<SuricataInput, 'name'>): Sur
   const logs = `${places.state}/suricata/${shortOf(input)}`;
   return {
     folder,
+    live: `${folder}/live`,
     config: `${folder}/suricata.yaml`,
     packRules: `${folder}/pack.rules`,
     siteRules: `${folder}/site.rules`,
     canaryRules: `${folder}/canary.rules`,
     classification: `${folder}/classification.config`,
-    socket: `${folder}/control.sock`,
-    pid: `${folder}/suricata.pid`,
+    references: `${folder}/reference.config`,
+    socket: `${folder}/live/control.sock`,
     logs,
     eve: `${logs}/eve.json`,
     packets: `${logs}/packets`,
