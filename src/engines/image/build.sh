@@ -56,7 +56,7 @@ printf '%s\n' "$sources" | mmdebstrap --mode=root --variant=minbase --format=dir
   --include="$(echo "$packages" | tr ' ' ',')" \
   --customize-hook='chroot "$1" apt-get clean' \
   --customize-hook='echo "phase: fetching the packages for later"' \
-  --customize-hook="for package in $available; do $hook apt-get --yes --download-only install \"\$package\"; done" \
+  --customize-hook="for package in $available; do $hook apt-get --yes --download-only --option APT::Install-Recommends=true install \"\$package\"; done" \
   --customize-hook='chroot "$1" dpkg-query --show >"$1/../packages.txt.new"' \
   "$suite" "$root" -
 

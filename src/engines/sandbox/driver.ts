@@ -5,10 +5,11 @@ import type { Machine, ServiceSpec } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { firstUser, imagesFolder } from '#engines/image/image.ts';
+import { canonical } from '#lib/hash.ts';
 import { readUsage } from './cgroup.ts';
 import { execArgv } from './exec.ts';
 import { renderConfig, renderHosts, renderResolver } from './oci.ts';
-import { bootDigest, cgroupParent, imageRoot, placeOf, SandboxInput, type SandboxPlace } from './sandbox.ts';
+import { bootDigest, cgroupParent, imageRoot, placeOf, SandboxInput, type SandboxPlace } from './input.ts';
 
 /** Longer than run.sh itself gives to an instance before it kills it. */
 const stopGrace = 20_000;
@@ -81,11 +82,27 @@ function serviceOf(machine: Machine, input: SandboxInput, place: SandboxPlace, l
   };
 }
 
-async function stop(machine: Machine, place: SandboxPlace): Promise<void> {
+/** Asks it to end, and makes sure that it has. Its disk stays. */
+async function halt(machine: Machine, place: SandboxPlace): Promise<void> {
   await machine.supervisor.remove(place.service, stopGrace);
   // Only when its wrapper was killed is there anything left to delete; then crun knows it.
   await machine.exec(['sh', script(machine, 'crun'), '--root', place.crunRoot, 'delete', '--force', place.container]);
-  await machine.exec(['rm', '-f', `${place.disk}/terminated`, `${place.bundle}/pid`]);
+  await machine.exec(['rm', '-f', `${place.bundle}/pid`]);
+}
+
+async function stop(machine: Machine, place: SandboxPlace): Promise<void> {
+  await halt(machine, place);
+  // Whoever starts it the next time means it.
+  await machine.exec(['rm', '-f', `${place.disk}/terminated`]);
+}
+
+/** Runs it under the supervisor. A running one with another definition is given the time to end properly. */
+async function ensureRunning(machine: Machine, service: ServiceSpec, place: SandboxPlace): Promise<void> {
+  const mark = `${place.bundle}/service`;
+  const wanted = canonical(service);
+  if ((await readText(mark)) !== wanted) await halt(machine, place);
+  await machine.writeFile(mark, wanted);
+  await machine.supervisor.ensure(service);
 }
 
 /** Takes over a changed resolver or changed hosts without a boot, as a host does when its lease is renewed. */
@@ -107,7 +124,7 @@ async function apply(machine: Machine, wanted: Artifact<SandboxInput>, held?: Ar
     ...['sh', script(machine, 'layer'), `${machine.home}/images/runtime`],
     ...[imagesFolder(machine), String(firstUser)],
   ]);
-  await machine.supervisor.ensure(serviceOf(machine, input, place, `${stdout.trim()}:${lower}`));
+  await ensureRunning(machine, serviceOf(machine, input, place, `${stdout.trim()}:${lower}`), place);
   if ((await statusOf(machine, input)).pid !== undefined) await refreshNames(machine, input.name);
 }
 

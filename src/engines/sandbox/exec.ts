@@ -1,5 +1,5 @@
 import type { Machine } from '#core/machine.ts';
-import { placeOf } from './sandbox.ts';
+import { placeOf } from './input.ts';
 
 export interface SandboxCommand {
   /** One word per element; empty: the user's login shell. */
@@ -14,6 +14,12 @@ export interface SandboxCommand {
 }
 
 type Place = Pick<Machine, 'deployment' | 'state' | 'run' | 'home'>;
+
+const loginEnvironment = {
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+};
 
 /** A word as a shell reads it back. */
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
@@ -39,9 +45,9 @@ const sessionFile = (place: Place, session: string): string => {
 export function execArgv(machine: Place, name: string, command: SandboxCommand): string[] {
   const { crunRoot, container } = placeOf(machine, name);
   const { terminal, env = {}, cwd = '/' } = command;
-  const variables = Object.entries({ TERM: terminal === undefined ? 'dumb' : 'xterm-256color', ...env });
+  const variables = Object.entries({ ...loginEnvironment, TERM: terminal === undefined ? 'dumb' : 'xterm-256color', ...env });
   const crun = [
-    ...['sh', `${machine.home}/src/engines/sandbox/crun.sh`, '--root', crunRoot, 'exec', '--cwd', cwd],
+    ...['sh', `${machine.home}/src/engines/sandbox/exec.sh`, '--root', crunRoot, 'exec', '--cwd', cwd],
     ...(terminal === undefined ? [] : ['--tty']),
     ...variables.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
     ...[container, ...inside(command)],

@@ -1,7 +1,7 @@
 import { firstUser, userCount } from '#engines/image/image.ts';
 import { canonical } from '#lib/hash.ts';
-import type { SandboxInput, SandboxPlace } from './sandbox.ts';
-import { taskLimit } from './sandbox.ts';
+import type { SandboxInput, SandboxPlace } from './input.ts';
+import { taskLimit } from './input.ts';
 import { seccompProfile } from './seccomp.ts';
 
 /** Rights of root inside, over what is the instance's own. None reaches the machine or its networks. */
@@ -121,7 +121,6 @@ export function renderConfig(input: SandboxInput, { place, netns }: OciPlace): s
         effective: capabilities,
         permitted: capabilities,
       },
-      rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 524_288 }],
     },
     mounts: mountsOf(place, input.memoryMb),
     linux: {

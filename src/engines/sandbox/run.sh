@@ -36,6 +36,21 @@ nsenter --net="$netns" sh -c '
   echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
   echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range' || fail "the network namespace $netns is not there"
 
+# A process in a user namespace cannot raise its limits, so it gets the ones of a cloud host from here.
+ulimit -H -n 524288 2>/dev/null
+ulimit -S -n 1024
+
+# crun gives the standard streams of the first process to the user inside (fchown), whatever they are. Only pipes, which
+# nobody else can name, may be given: not the machine's /dev/null, and not a log file.
+if ! [ -p /proc/self/fd/1 ]; then
+  rm -f "$bundle/output"
+  mkfifo -m 0600 "$bundle/output"
+  cat <"$bundle/output" &
+  exec >"$bundle/output"
+  rm -f "$bundle/output"
+fi
+exec 2>&1
+
 gone() {
   read -r line 2>/dev/null <"/proc/$child/stat" || return 0
   case "$line" in *') Z '*) return 0 ;; esac
@@ -70,7 +85,7 @@ while :; do
   # What a wrapper that was killed has left behind.
   crun --root "$root" delete --force "$id" 2>/dev/null
   began=$(cut -d. -f1 /proc/uptime)
-  crun --root "$root" run --bundle "$bundle" --pid-file "$bundle/pid" "$id" &
+  : | crun --root "$root" run --bundle "$bundle" --pid-file "$bundle/pid" "$id" &
   child=$!
   wait "$child"
   code=$?

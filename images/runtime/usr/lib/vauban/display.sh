@@ -66,8 +66,6 @@ status_of() {
   [ ! -s "$states/$unit/processes" ] || sed 's/^\([0-9]*\) /    Process: \1 /' "$states/$unit/processes"
   if alive "$main"; then
     status_processes
-  elif [ "$active" = failed ] && [ "$status" != 0 ]; then
-    printf '        CPU: 0\n'
   fi
   if [ "$lines" != 0 ] && [ -s "$logs/$unit.log" ]; then
     echo

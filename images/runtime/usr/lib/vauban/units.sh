@@ -146,7 +146,8 @@ log() {
 # show_log COUNT: the last lines of $unit as journalctl prints them.
 show_log() {
   [ -r "$logs/$unit.log" ] || return 0
-  tail -n "$1" "$logs/$unit.log" | awk -v host="$(cat /proc/sys/kernel/hostname)" -v name="${unit%.service}" '
+  # A few more than asked for, so that output without a time of its own still has a line with one above it.
+  tail -n "$(($1 + 20))" "$logs/$unit.log" | awk -v host="$(cat /proc/sys/kernel/hostname)" -v name="${unit%.service}" '
     /^\036/ {
       sub(/^\036/, "")
       at = $1
@@ -154,7 +155,7 @@ show_log() {
       print strftime("%b %d %H:%M:%S", at) " " host " " $0
       next
     }
-    { print (at == "" ? "" : strftime("%b %d %H:%M:%S", at) " ") host " " name ": " $0 }'
+    { print (at == "" ? "" : strftime("%b %d %H:%M:%S", at) " ") host " " name ": " $0 }' | tail -n "$1"
 }
 
 # --- running commands of a unit --------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ export function placeOf(machine: Deployment, name: string): SandboxPlace {
     container: `vauban-${machine.deployment}-${folder}`,
     disk: `${machine.state}/instances/${folder}`,
     bundle: `${machine.run}/instances/${folder}`,
-    console: `${machine.state}/instances/${folder}/console/current`,
+    console: `${machine.state}/instances/${folder}/console.log`,
     crunRoot: `${machine.run}/crun`,
     cgroup: `${cgroupParent(machine)}/${folder}`,
   };
