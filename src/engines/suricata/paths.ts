@@ -1,4 +1,4 @@
-import { shortName } from '#lib/hash.ts';
+import { hashOf, shortName } from '#lib/hash.ts';
 import type { SuricataInput } from './input.ts';
 
 /** Where one endpoint's files stand. `run` and `state` are folders of the machine (or, for a reader, of the deployment). */
@@ -18,6 +18,10 @@ export interface SuricataPaths {
   readonly canaryRules: string;
   readonly classification: string;
   readonly references: string;
+  /** Hash of the rules that the running engine was last told to load; absent while that is uncertain. */
+  readonly loaded: string;
+  /** Process id that a canary has proved to see its traffic. */
+  readonly proved: string;
   readonly socket: string;
   /** Events and packets; stays. Mode 2750, group of the control user. */
   readonly logs: string;
@@ -29,6 +33,13 @@ export interface SuricataPaths {
 
 /** A short name, because a unix socket's path ends at 107 bytes. */
 export const shortOf = (input: Pick<SuricataInput, 'name'>): string => `ids-${shortName(input.name, 8)}`;
+
+/**
+ * The user and group that an endpoint's engine runs as: a number that belongs to nobody else, so that it needs no entry
+ * in the password file and one engine cannot touch the files of another. The range is one that no distribution hands out.
+ */
+export const userOf = (input: Pick<SuricataInput, 'name'>): number =>
+  0x7641_0000 + Number.parseInt(hashOf(input.name).slice(0, 4), 16);
 
 export function pathsOf(places: Places, input: Pick<SuricataInput, 'name'>): SuricataPaths {
   const folder = `${places.run}/suricata/${shortOf(input)}`;
@@ -42,6 +53,8 @@ export function pathsOf(places: Places, input: Pick<SuricataInput, 'name'>): Sur
     canaryRules: `${folder}/canary.rules`,
     classification: `${folder}/classification.config`,
     references: `${folder}/reference.config`,
+    loaded: `${folder}/loaded`,
+    proved: `${folder}/proved`,
     socket: `${folder}/live/control.sock`,
     logs,
     eve: `${logs}/eve.json`,

@@ -137,6 +137,9 @@ defrag: { memcap: 8mb, hash-size: 1024, trackers: 1024, max-frags: 1024, preallo
 host: { memcap: 16mb, hash-size: 4096, prealloc: 100 }
 ippair: { memcap: 16mb, hash-size: 4096, prealloc: 100 }
 detect: { profile: medium, sgh-mpm-caching: no }
+# A rule may neither run scripts nor write files.
+security: { lua: { allow-rules: no } }
+datasets: { rules: { allow-write: no, allow-absolute-filenames: no } }
 `;
 }
 
