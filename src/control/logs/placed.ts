@@ -12,7 +12,8 @@ export interface Place {
 }
 
 export interface Placed extends Place {
-  readonly entry: LogEntry;
+  /** Undefined: it was seen not to be wanted before it was read. */
+  readonly entry: LogEntry | undefined;
 }
 
 export function placed(entry: LogEntry): Placed {

@@ -61,7 +61,7 @@ async function page(table: LogTable, options: LogStoreOptions, query: LogQuery):
     if (seen % stretch === 0) await turn();
     if (after !== undefined && compare(it, after) <= 0) continue;
     looked += 1;
-    if (wanted(it.entry)) entries.push(it.entry);
+    if (it.entry !== undefined && wanted(it.entry)) entries.push(it.entry);
     if (entries.length >= pageSize || looked >= (options.patience ?? 100_000)) {
       return { entries, nextPageToken: pageToken(query, it) };
     }

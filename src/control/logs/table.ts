@@ -2,7 +2,8 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type LogEntry, projectOfLog } from '#core/log.ts';
 import { Problem } from '#core/problem.ts';
 import { severityLevel } from '#lib/logfilter/compare.ts';
-import { plainLogId } from '#lib/logfilter/fields.ts';
+import { plainLogId, plainLogName } from '#lib/logfilter/fields.ts';
+import { hasNeedles, type Needles } from '#lib/logfilter/needles.ts';
 import { parseInstant } from '#lib/timestamp.ts';
 import type { Placed } from './placed.ts';
 import type { LogRead } from './store.ts';
@@ -40,6 +41,13 @@ interface Row {
   readonly at: bigint;
   readonly insert_id: string;
   readonly body: string;
+}
+
+interface Span {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly severity: number;
+  readonly needles: Needles;
 }
 
 interface LogRow {
@@ -114,23 +122,22 @@ export class LogTable {
       from: clamp(conditions.from ?? -int64),
       to: clamp(conditions.to ?? int64),
       severity: conditions.severity ?? 0,
+      needles: conditions.needles,
     };
     return logs.map((log) => this.#chunks(log, span, order === 'oldest-first'));
   }
 
   /** No statement stays open between two chunks, so writing goes on meanwhile. */
-  async *#chunks(
-    log: LogRow,
-    span: { readonly from: bigint; readonly to: bigint; readonly severity: number },
-    rising: boolean,
-  ): AsyncGenerator<readonly Placed[], void> {
+  async *#chunks(log: LogRow, span: Span, rising: boolean): AsyncGenerator<readonly Placed[], void> {
+    const plainName = plainLogName(log.name);
     const statement = rising ? this.#newer : this.#older;
     let { from, to } = span;
     let last: string | Uint8Array = rising ? '' : behindAll;
     for (let size = 32; ; size = Math.min(size * 2, 512)) {
       const edge = rising ? from : to;
       const rows = statement.all(log.id, from, to, edge, last, span.severity, size) as unknown as readonly Row[];
-      if (rows.length > 0) yield rows.map((row) => placedRow(row, log.name));
+      if (rows.length > 0)
+        yield rows.map((row) => placedRow(row, log.name, hasNeedles(span.needles, row.body, plainName)));
       const final = rows.at(-1);
       if (final === undefined || rows.length < size) return;
       last = final.insert_id;
@@ -199,12 +206,12 @@ export class LogTable {
 
 const clamp = (at: bigint): bigint => (at > int64 ? int64 : at < -int64 ? -int64 : at);
 
-// What is read here was written by append, which takes entries only.
-const placedRow = ({ at, insert_id, body }: Row, logName: string): Placed => ({
+const placedRow = ({ at, insert_id, body }: Row, logName: string, possible: boolean): Placed => ({
   at,
   insertId: insert_id,
   logName,
-  entry: JSON.parse(body) as LogEntry,
+  // What is read here was written by append, which takes entries only.
+  entry: possible ? (JSON.parse(body) as LogEntry) : undefined,
 });
 
 function check(entry: LogEntry): { readonly entry: LogEntry; readonly at: bigint } {

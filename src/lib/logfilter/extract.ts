@@ -3,6 +3,7 @@ import type { Comparison, FieldPath, Filter } from './ast.ts';
 import { severityLevel } from './compare.ts';
 import { plainLogId, plainLogName, resolveField, severities, severityOf } from './fields.ts';
 import { formatPath } from './format.ts';
+import { eitherNeedles, hasNeedles, type Needles, needlesOf } from './needles.ts';
 import { valuesAt } from './values.ts';
 
 /** What an entry must meet to satisfy a query. Meeting it is not enough: a store narrows by it, then asks the query. */
@@ -19,10 +20,11 @@ export interface Conditions {
   readonly severity?: number;
   /** By field, as {@link formatPath} writes it: the texts, in lower case and sorted, one of which it must have. */
   readonly equals: Readonly<Record<string, readonly string[]>>;
+  readonly needles: Needles;
 }
 
-const anything: Conditions = Object.freeze({ never: false, equals: {} });
-const nothing: Conditions = Object.freeze({ never: true, equals: {} });
+const anything: Conditions = Object.freeze({ never: false, equals: {}, needles: [] });
+const nothing: Conditions = Object.freeze({ never: true, equals: {}, needles: [] });
 
 /**
  * Conditions that every entry which satisfies the query meets. `indexed` names the fields
@@ -39,9 +41,9 @@ export function extract(filter: Filter, indexed: readonly string[] = ['resource.
     case 'log':
       return { ...anything, logs: [plainLogName(filter.id)] };
     case 'compare':
-      return extractComparison(filter, indexed);
+      return { ...extractComparison(filter, indexed), needles: needlesOf(filter) };
     default:
-      return anything;
+      return { ...anything, needles: needlesOf(filter) };
   }
 }
 
@@ -114,6 +116,7 @@ function both(a: Conditions, b: Conditions): Conditions {
     ...(severity === undefined ? {} : { severity }),
     // A list may equal two texts at once, so of two equalities with one field only the first is kept.
     equals: { ...b.equals, ...a.equals },
+    needles: [...a.needles, ...b.needles],
   };
 }
 
@@ -132,6 +135,7 @@ function either(a: Conditions, b: Conditions): Conditions {
     ...(a.logs === undefined || b.logs === undefined ? {} : { logs: union(a.logs, b.logs) }),
     ...(a.severity === undefined || b.severity === undefined ? {} : { severity: Math.min(a.severity, b.severity) }),
     equals,
+    needles: eitherNeedles(a.needles, b.needles),
   };
 }
 
@@ -146,11 +150,12 @@ const earlier = <T extends bigint | undefined>(a: T, b: T): T =>
 export function meets(conditions: Conditions, entry: object): boolean {
   if (conditions.never) return false;
   const one = (path: FieldPath): unknown => valuesAt(entry, path)[0];
-  const { from, to, logs, severity, equals } = conditions;
+  const { from, to, logs, severity, equals, needles } = conditions;
   const timestamp = one(['timestamp']);
   const at = typeof timestamp === 'string' ? parseInstant(timestamp) : undefined;
   if (at !== undefined && ((from !== undefined && at < from) || (to !== undefined && at > to))) return false;
   if (logs !== undefined && !logs.includes(plainLogId(String(one(['logName']) ?? '')))) return false;
+  if (!hasNeedles(needles, JSON.stringify(entry), plainLogName(String(one(['logName']) ?? '')))) return false;
   if (severity !== undefined && severityLevel(one(['severity']) ?? severities.DEFAULT) < severity) return false;
   return Object.entries(equals).every(([key, texts]) => hasOneOf(entry, key, texts));
 }

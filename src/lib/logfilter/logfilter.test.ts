@@ -266,7 +266,15 @@ describe('the conditions for a store', () => {
       logs: ['a', 'b/c'],
       severity: 500,
       equals: { 'resource.type': ['gce_instance'] },
+      needles: [['gce_instance']],
     });
+  });
+
+  test('know which texts an entry must contain', () => {
+    const query =
+      'jsonPayload.alert_severity=("HIGH" OR "CRITICAL") "Bash code" NOT "x" SEARCH("one two") jsonPayload.n=80';
+    expect(extract(parse(query)).needles).toEqual([['critical', 'high'], ['bash code'], ['one'], ['two']]);
+    expect(extract(parse('a OR severity>=ERROR')).needles).toEqual([]);
   });
 
   test('know when nothing can match', () => {

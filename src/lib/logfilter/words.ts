@@ -1,5 +1,5 @@
 /** How SEARCH cuts text into words: at anything that is no letter, digit or mark. */
-const wordsOf = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+export const wordsOf = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
 
 /**
  * The test of SEARCH: every word of the query occurs in the texts as a whole word, in any letter case and any order;
