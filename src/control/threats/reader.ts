@@ -1,0 +1,267 @@
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Cursor, MalformedLine } from './store.ts';
+
+/** Lines that follow each other in one file, and the cursor behind them. Valid until the next call of the reader. */
+export interface LineBatch {
+  readonly lines: readonly string[];
+  /** Bytes from the start of the file to the start of a line of this batch. */
+  offsetOf(index: number): number;
+  readonly file: string;
+  /** Lines that were longer than the limit; they are not among `lines`. */
+  readonly setAside: readonly MalformedLine[];
+  readonly cursor: Cursor;
+}
+
+export interface ReaderOptions {
+  readonly file: string;
+  /** Where to go on; undefined begins at the start of the file. */
+  readonly cursor?: Cursor | undefined;
+  /** Longest line in bytes, and size of the buffer; default 1 MiB. */
+  readonly lineLimit?: number;
+}
+
+interface OpenFile {
+  readonly descriptor: number;
+  readonly path: string;
+  readonly inode: string;
+  /** First bytes, to notice that a file was replaced in place or an inode number used again. */
+  head: Buffer;
+}
+
+const headSize = 256;
+/** Bytes that are kept of a line that is too long. */
+const exampleSize = 1024;
+const newline = 0x0a;
+
+/**
+ * Reads complete lines of a file that is appended to, rotated by rename and sometimes truncated; bytes that are no UTF-8
+ * become U+FFFD. It stores nothing: the caller stores the cursor of a batch together with what came of the lines, and
+ * gives it back after a restart. Reads are synchronous: they come from the page cache, where a turn through the thread
+ * pool costs more than the copy.
+ */
+export class LineReader {
+  readonly file: string;
+  readonly #buffer: Buffer;
+  #open: OpenFile | undefined;
+  #wanted: Cursor | undefined;
+  /** Offset in the file of the first byte that was not delivered. */
+  #offset = 0;
+  /** Bytes behind the offset that are known to belong to a line which is too long. */
+  #skipped = 0;
+  #gaps = 0;
+
+  constructor(options: ReaderOptions) {
+    this.file = options.file;
+    this.#wanted = options.cursor;
+    this.#buffer = Buffer.allocUnsafeSlow((options.lineLimit ?? 1024 * 1024) + 1);
+  }
+
+  /** How often a file vanished, or was cut, so that lines may have been missed. */
+  get gaps(): number {
+    return this.#gaps;
+  }
+
+  /** Bytes that wait to be read, in this file and in those that follow it. */
+  get lag(): number {
+    const open = this.#open;
+    if (open === undefined) return siblingAt(this.file)?.size ?? 0;
+    const waiting = Math.max(0, fstatSync(open.descriptor).size - this.#offset);
+    return waiting + this.#followers(open).reduce((sum, it) => sum + it.size, 0);
+  }
+
+  /** The next lines, at most `limit`; undefined when there are none yet. Throws what the file system throws. */
+  next(limit: number): LineBatch | undefined {
+    // Each turn that does not return goes to a younger file; the bound is for a clock that makes no sense.
+    for (let turn = 0; turn < 1000; turn++) {
+      const open = this.#open ?? this.#openFirst();
+      if (open === undefined) return undefined;
+      this.#noticeTruncation(open);
+      // Looked at before reading: what comes to the old file until then precedes all that is in the new one.
+      const follower = this.#followers(open)[0];
+      const batch = this.#read(open, limit, follower !== undefined);
+      if (batch !== undefined) return batch;
+      if (follower === undefined || this.#begin(opened(follower.path), 0) === undefined) return undefined;
+    }
+    return undefined;
+  }
+
+  close(): void {
+    if (this.#open !== undefined) closeSync(this.#open.descriptor);
+    this.#open = undefined;
+  }
+
+  /** After a restart the file of the cursor may have another name, or be gone. */
+  #openFirst(): OpenFile | undefined {
+    const wanted = this.#wanted;
+    if (wanted === undefined) return this.#begin(opened(this.file), 0);
+    const files = siblings(this.file);
+    for (const path of [this.file, ...files.map((it) => it.path)]) {
+      const open = opened(path);
+      if (open === undefined) continue;
+      if (open.inode === wanted.inode && isSame(open.head, Buffer.from(wanted.head, 'base64'))) {
+        return this.#begin(open, wanted.offset);
+      }
+      closeSync(open.descriptor);
+    }
+    // Gone: go on with the oldest file that was written to after it.
+    const next = files.find((it) => it.modified > BigInt(wanted.modified))?.path ?? this.file;
+    const begun = this.#begin(opened(next), 0);
+    if (begun !== undefined) this.#gaps += 1;
+    return begun;
+  }
+
+  #begin(open: OpenFile | undefined, offset: number): OpenFile | undefined {
+    if (open === undefined) return undefined;
+    this.close();
+    this.#open = open;
+    this.#offset = offset;
+    this.#skipped = 0;
+    this.#wanted = undefined;
+    return open;
+  }
+
+  #noticeTruncation(open: OpenFile): void {
+    const head = headOf(open.descriptor);
+    if (fstatSync(open.descriptor).size < this.#offset || !isSame(head, open.head)) {
+      this.#gaps += 1;
+      this.#offset = 0;
+      this.#skipped = 0;
+    }
+    open.head = head;
+  }
+
+  /** Files that come after the open one, oldest first; none while the open one is current. */
+  #followers(open: OpenFile): readonly Sibling[] {
+    const current = siblingAt(this.file);
+    // An empty new file says nothing yet: the writer may still have the old one open.
+    if (current === undefined || current.inode === open.inode || current.size === 0) return [];
+    const { mtimeNs } = fstatSync(open.descriptor, { bigint: true });
+    const between = siblings(this.file).filter(
+      (it) => it.modified > mtimeNs && it.inode !== open.inode && it.inode !== current.inode && it.size > 0,
+    );
+    return [...between, current];
+  }
+
+  #read(open: OpenFile, limit: number, finished: boolean): LineBatch | undefined {
+    if (this.#skipped > 0) return this.#readOver(open, finished);
+    const size = this.#fill(open, this.#offset);
+    let end = 0;
+    let count = 0;
+    const bytes = this.#buffer.subarray(0, size);
+    for (let at = bytes.indexOf(newline); at >= 0 && count < limit; count++) {
+      end = at + 1;
+      at = bytes.indexOf(newline, end);
+    }
+    if (count === 0 && size === this.#buffer.length) return this.#readOver(open, finished);
+    // What stands behind the last newline of a file that nobody writes to any more is a line too.
+    if (count === 0 && finished) end = size;
+    return end === 0 ? undefined : this.#deliver(open, end, []);
+  }
+
+  /** Finds the end of a line that is longer than the buffer, without keeping it. */
+  #readOver(open: OpenFile, finished: boolean): LineBatch | undefined {
+    for (;;) {
+      const size = this.#fill(open, this.#offset + this.#skipped);
+      const at = this.#buffer.subarray(0, size).indexOf(newline);
+      if (at >= 0 || (finished && size < this.#buffer.length)) {
+        const line = this.#example(open, this.#skipped + (at >= 0 ? at : size));
+        this.#offset += this.#skipped + (at >= 0 ? at + 1 : size);
+        this.#skipped = 0;
+        return this.#deliver(open, 0, [line]);
+      }
+      this.#skipped += size;
+      if (size < this.#buffer.length) return undefined;
+    }
+  }
+
+  #example(open: OpenFile, length: number): MalformedLine {
+    const start = Buffer.alloc(exampleSize);
+    const size = readSync(open.descriptor, start, 0, exampleSize, this.#offset);
+    return {
+      file: open.path,
+      offset: this.#offset,
+      reason: `longer than ${this.#buffer.length - 1} bytes (${length})`,
+      text: start.toString('utf8', 0, size),
+    };
+  }
+
+  #fill(open: OpenFile, offset: number): number {
+    return readSync(open.descriptor, this.#buffer, 0, this.#buffer.length, offset);
+  }
+
+  /** `end`: bytes of the buffer that hold complete lines. */
+  #deliver(open: OpenFile, end: number, setAside: readonly MalformedLine[]): LineBatch {
+    const text = this.#buffer.toString('utf8', 0, end);
+    const lines = text.split('\n');
+    if (text === '' || text.endsWith('\n')) lines.pop();
+    const start = this.#offset;
+    this.#offset += end;
+    return {
+      lines,
+      offsetOf: (index) => start + this.#startOf(index),
+      file: open.path,
+      setAside,
+      cursor: {
+        inode: open.inode,
+        offset: this.#offset,
+        head: open.head.toString('base64'),
+        modified: String(fstatSync(open.descriptor, { bigint: true }).mtimeNs),
+      },
+    };
+  }
+
+  /** Counted in the bytes, because a replaced character has another length than what it replaces. */
+  #startOf(index: number): number {
+    let at = 0;
+    for (let line = 0; line < index; line++) at = this.#buffer.indexOf(newline, at) + 1;
+    return at;
+  }
+}
+
+interface Sibling {
+  readonly path: string;
+  readonly inode: string;
+  readonly size: number;
+  /** Nanoseconds. */
+  readonly modified: bigint;
+}
+
+function siblingAt(path: string): Sibling | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  return { path, inode: String(found.ino), size: Number(found.size), modified: found.mtimeNs };
+}
+
+/** Rotated files of the same name (`eve.json.1`, `eve.json-20260131`), oldest first; compressed ones were read before. */
+function siblings(file: string): readonly Sibling[] {
+  const name = basename(file);
+  const rotated = (it: string): boolean =>
+    (it.startsWith(`${name}.`) || it.startsWith(`${name}-`)) && !/\.(gz|xz|zst|bz2|lz4)$/.test(it);
+  return readdirSync(dirname(file))
+    .filter(rotated)
+    .map((it) => siblingAt(join(dirname(file), it)))
+    .filter((it) => it !== undefined)
+    .sort((a, b) => (a.modified < b.modified ? -1 : a.modified > b.modified ? 1 : a.path < b.path ? 1 : -1));
+}
+
+function opened(path: string): OpenFile | undefined {
+  try {
+    const descriptor = openSync(path, 'r');
+    const inode = String(fstatSync(descriptor, { bigint: true }).ino);
+    return { descriptor, path, inode, head: headOf(descriptor) };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function headOf(descriptor: number): Buffer {
+  const head = Buffer.allocUnsafe(headSize);
+  return head.subarray(0, readSync(descriptor, head, 0, headSize, 0));
+}
+
+/** A file that has grown since still begins with what it began with. */
+function isSame(now: Buffer, before: Buffer): boolean {
+  return now.length >= before.length && now.subarray(0, before.length).equals(before);
+}
