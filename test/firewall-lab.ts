@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Packet } from '#engines/firewall/evaluate.ts';
 import { inNamespace, type TestMachine, testMachine } from './machine.ts';
 
@@ -98,28 +99,55 @@ async function exchange(
 
 /** Starts a receiver and waits until it listens. */
 async function receiver(namespace: string): Promise<{ tags(): Promise<readonly number[]> }> {
-  const [program = '', ...words] = inNamespace(namespace, ['python3', probe, 'receive']);
-  const child: ChildProcess = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 60_000 });
-  let text = '';
-  const ended = new Promise<void>((done) => child.on('close', () => done()));
-  await new Promise<void>((ready, fail) => {
-    child.on('error', fail);
-    child.on('exit', () => fail(new Error('probe.py receive ended early')));
-    child.stdout?.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-      if (text.includes('ready\n')) ready();
-    });
-  });
+  const it = await startProbe(namespace, ['receive']);
   return {
     async tags() {
-      child.stdin?.end();
+      const lines = await it.end();
+      return lines.flatMap((line) =>
+        line
+          .split(' ')
+          .filter((word) => word !== '')
+          .map(Number),
+      );
+    },
+  };
+}
+
+/** A running probe.py. */
+export interface Probe {
+  /** Writes a line and waits for the next line that it prints. */
+  ask(line: string): Promise<string>;
+  /** Ends its input, waits until it is gone, gives the lines that nobody asked for. */
+  end(): Promise<readonly string[]>;
+}
+
+/** Starts probe.py in a namespace (by its full name) and waits until it is ready. */
+export async function startProbe(namespace: string, words: readonly string[]): Promise<Probe> {
+  const [program = '', ...rest] = inNamespace(namespace, ['python3', probe, ...words]);
+  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 100_000 });
+  const ended = new Promise<void>((done) => child.on('close', () => done()));
+  const lines: string[] = [];
+  const waiting: ((line: string) => void)[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const next = waiting.shift();
+    if (next === undefined) lines.push(line);
+    else next(line);
+  });
+  const line = () =>
+    new Promise<string>((done, fail) => {
+      waiting.push(done);
+      void ended.then(() => fail(new Error(`probe.py ${words.join(' ')} ended early`)));
+    });
+  await line();
+  return {
+    ask(text) {
+      child.stdin.write(`${text}\n`);
+      return line();
+    },
+    async end() {
+      child.stdin.end();
       await ended;
-      return text
-        .replace('ready\n', '')
-        .trim()
-        .split(' ')
-        .filter((it) => it !== '')
-        .map(Number);
+      return lines;
     },
   };
 }

@@ -2,6 +2,9 @@
 
 send:    reads `tag source destination protocol sport dport` per line, sends each packet once, with the tag as payload.
 receive: prints `ready`, collects tags of packets that come in, prints them all once its standard input ends.
+serve:   answers TCP connections to a port with what they say, until its standard input ends;
+         with `chatty` it also says something by itself all the time.
+talk:    connects to an address and port, says each line that it reads and prints the answer, or `silence` after 1 s.
 """
 
 import socket
@@ -75,4 +78,38 @@ def receive():
     print(" ".join(map(str, seen)))
 
 
-{"send": send, "receive": receive}[sys.argv[1]]()
+def serve():
+    import threading
+    server = socket.create_server(("0.0.0.0", int(sys.argv[2])))
+
+    def echo(peer):
+        while data := peer.recv(4096):
+            peer.sendall(data)
+
+    def chat(peer):
+        while True:
+            peer.sendall(b".")
+            time.sleep(0.05)
+
+    def accept():
+        while True:
+            threading.Thread(target=chat if "chatty" in sys.argv else echo, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    print("ready", flush=True)
+    sys.stdin.read()
+
+
+def talk():
+    peer = socket.create_connection((sys.argv[2], int(sys.argv[3])), 5)
+    peer.settimeout(1)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        peer.sendall(line.encode())
+        try:
+            print(peer.recv(4096).decode().strip(), flush=True)
+        except OSError:
+            print("silence", flush=True)
+
+
+{"send": send, "receive": receive, "serve": serve, "talk": talk}[sys.argv[1]]()

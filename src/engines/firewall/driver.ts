@@ -135,6 +135,13 @@ export function forbiddenFlows(
   });
 }
 
+/**
+ * A TCP connection starts with its first packet. Otherwise a connection that was cut would come back by the next packet
+ * of the side that may talk, and be let in both ways as its reply.
+ */
+const refuseMidStream = (machine: Machine, { id, input: { namespace } }: Wanted) =>
+  must(machine, id, ['sysctl', '-qw', 'net.netfilter.nf_conntrack_tcp_loose=0'], { namespace });
+
 /** Ends established connections that the rules now in force would not let start. */
 async function cutFlows(machine: Machine, wanted: Wanted): Promise<void> {
   const at = { namespace: wanted.input.namespace };
@@ -143,8 +150,12 @@ async function cutFlows(machine: Machine, wanted: Wanted): Promise<void> {
   const addresses = await must(machine, wanted.id, ['ip', '-j', '-4', 'address', 'show'], at);
   const own = new Set([...addresses.stdout.matchAll(/"local":"([0-9.]+)"/g)].map(([, it]) => it ?? ''));
   const lines = forbiddenFlows(wanted.input, parseFlows(stdout), own).map((it) => `-D ${it.selector.join(' ')}\n`);
-  // A flow that ended meanwhile is no failure, so the exit code says nothing.
-  if (lines.length > 0) await machine.exec(['conntrack', '--load-file', '-'], { ...at, stdin: lines.join('') });
+  if (lines.length === 0) return;
+  // A file, because conntrack opens /dev/stdin by name, which fails for a socket. A flow that ended meanwhile is no
+  // failure for it.
+  const list = `${machine.run}/firewall/${wanted.input.namespace}.cut`;
+  await machine.writeFile(list, lines.join(''));
+  await must(machine, wanted.id, ['conntrack', '--load-file', list], { ...at, timeout });
 }
 
 async function observe(machine: Machine, held: Wanted): Promise<Observation> {
@@ -187,6 +198,8 @@ export const firewallEngine = defineEngine<FirewallInput>({
   async apply(machine, wanted, held) {
     const { transactions } = await planFirewall(machine, wanted, held);
     for (const { text } of transactions) await transact(machine, wanted, text);
+    // After the rules, because only they load connection tracking.
+    if (held === undefined || transactions[0]?.phase === 'replace') await refuseMidStream(machine, wanted);
     await cutFlows(machine, wanted);
   },
   async remove(machine, held) {
