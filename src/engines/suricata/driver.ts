@@ -53,11 +53,7 @@ export const suricataEngine = defineEngine<SuricataInput>({
     const files = await filesOf(machine, input, paths);
     const fresh = rulesHash(files);
     await makeFolders(machine, input, paths);
-    const known = {
-      rules: await textOf(paths.loaded),
-      config: await textOf(paths.config),
-      pid: await pidOf(machine, input),
-    };
+    const known = { rules: await textOf(paths.loaded), config: await textOf(paths.config) };
     if (known.rules !== fresh || known.config !== files.config) {
       // From here until the engine has confirmed, nobody may believe that it holds these rules.
       await rm(paths.loaded, { force: true });
@@ -80,7 +76,9 @@ export const suricataEngine = defineEngine<SuricataInput>({
       // Another configuration makes another definition, and only that makes a restart.
       env: { VAUBAN_CONFIGURATION: hashOf(files.config) },
     });
-    await settle(machine, wanted, { paths, fresh, known });
+    // Another configuration has just made a restart, and a new engine reads the files that are there.
+    const reloads = known.rules !== fresh && known.config === files.config;
+    await settle(machine, wanted, { paths, fresh, reloads });
   },
 
   async remove(machine, { input }) {
@@ -109,22 +107,21 @@ interface Change {
   readonly paths: SuricataPaths;
   /** Hash of the rules that are to be in force. */
   readonly fresh: string;
-  /** What was known before anything was written. */
-  readonly known: { readonly rules: string; readonly config: string; readonly pid: number | undefined };
+  /** Whether an engine that was running before has to be told. */
+  readonly reloads: boolean;
 }
 
 /** Waits for the engine, makes it load what it may not have loaded, and proves that it sees. */
 async function settle(machine: Machine, { input }: Artifact<SuricataInput>, change: Change): Promise<void> {
-  const { paths, fresh, known } = change;
+  const { paths, fresh, reloads } = change;
   const socket = await answering(machine, input, paths);
   try {
-    const pid = await pidOf(machine, input);
-    // An engine that was started after the files were written has read them.
-    if (known.rules !== fresh && known.pid !== undefined && known.pid === pid) {
+    if (reloads) {
       machine.progress(`${input.name}: loading rules, the former stay in force meanwhile`);
       await reload(socket, input);
     }
     await refuseFailedRules(socket, input);
+    const pid = await pidOf(machine, input);
     await prove(machine, input, { paths, pid, socket });
     await machine.writeFile(paths.loaded, fresh, 0o600);
   } finally {

@@ -67,7 +67,11 @@ describe('an EVE line', () => {
   test('with a flow gives its times and volumes, unless flows are not wanted', () => {
     const it = parseEve(flow) as EveFlow;
     expect([it.start, it.end - it.start, it.bytesToServer, it.packetsToClient, it.alerted]).toEqual([
-      1_700_000_000_010_000, 11_000, 613, 4, true,
+      1_700_000_000_010_000,
+      11_000,
+      613,
+      4,
+      true,
     ]);
     expect(parseEve(flow, { flows: false })).toEqual({ kind: 'other' });
   });
@@ -107,10 +111,15 @@ describe('an EVE line', () => {
       }),
     );
     fc.assert(
-      fc.property(fc.constantFrom(download, flow, query), fc.constantFrom(...names), fc.jsonValue(), (line, key, value) => {
-        const changed = { ...JSON.parse(line), [key]: value };
-        expect(parseEve(JSON.stringify(changed)).kind).toBeTypeOf('string');
-      }),
+      fc.property(
+        fc.constantFrom(download, flow, query),
+        fc.constantFrom(...names),
+        fc.jsonValue(),
+        (line, key, value) => {
+          const changed = { ...JSON.parse(line), [key]: value };
+          expect(parseEve(JSON.stringify(changed)).kind).toBeTypeOf('string');
+        },
+      ),
     );
     fc.assert(
       fc.property(fc.nat(download.length), (size) => {
