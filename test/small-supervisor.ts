@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync } from 'node:fs';
+import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,9 +31,17 @@ const alive = (pid: number): boolean => {
   }
 };
 
-/** A supervisor for tests whose services outlive the process that started them. `folder` holds its pid files. */
+interface Definition {
+  readonly mark: string;
+  readonly loop: number;
+}
+
+/** A supervisor for tests whose services outlive the process that started them. `folder` is all that it knows. */
 export function smallSupervisor(folder: string): Supervisor {
-  const definitions = new Map<string, { readonly mark: string; readonly loop: number }>();
+  const definitionOf = async (name: string): Promise<Definition | undefined> => {
+    const text = await readFile(`${folder}/${name}.json`, 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : (JSON.parse(text) as Definition);
+  };
   const pidOf = async (name: string): Promise<number | undefined> =>
     Number(await readFile(`${folder}/${name}.pid`, 'utf8').catch(() => '')) || undefined;
 
@@ -49,13 +57,13 @@ export function smallSupervisor(folder: string): Supervisor {
       env: { ...process.env, ...spec.env },
     });
     child.unref();
-    definitions.set(spec.name, { mark: canonical(spec), loop: child.pid ?? 0 });
+    writeFileSync(`${folder}/${spec.name}.json`, JSON.stringify({ mark: canonical(spec), loop: child.pid ?? 0 }));
   };
 
   const remove = async (name: string, grace = 5000): Promise<void> => {
-    const known = definitions.get(name);
+    const known = await definitionOf(name);
     if (known === undefined) return;
-    definitions.delete(name);
+    await rm(`${folder}/${name}.json`, { force: true });
     if (alive(known.loop)) process.kill(known.loop, 'SIGTERM');
     for (let waited = 0; alive(known.loop) && waited < grace; waited += 20) await sleep(20);
     const pid = await pidOf(name);
@@ -67,7 +75,7 @@ export function smallSupervisor(folder: string): Supervisor {
   return {
     remove,
     async ensure(spec) {
-      const known = definitions.get(spec.name);
+      const known = await definitionOf(spec.name);
       if (known?.mark === canonical(spec) && alive(known.loop)) return;
       await remove(spec.name);
       start(spec);
@@ -77,7 +85,7 @@ export function smallSupervisor(folder: string): Supervisor {
       if (pid !== undefined) process.kill(pid, `SIG${signal}`);
     },
     async status(name): Promise<ServiceStatus | undefined> {
-      if (!definitions.has(name)) return undefined;
+      if ((await definitionOf(name)) === undefined) return undefined;
       const pid = await pidOf(name);
       return { up: pid !== undefined, seconds: 0, ...(pid === undefined ? {} : { pid }) };
     },

@@ -7,6 +7,12 @@ export const imageId = (name: string, hash: string): string => `image/${name}-${
 const idOf = (input: ImageInput): string => imageId(input.name, imageHash(input));
 
 export const assembleImages: Assemble<ImageInput, ImageInput> = (fragments) =>
-  [...grouped(fragments, idOf)].flatMap(([id, { owners, fragments: [input] }]) =>
-    input === undefined ? [] : [{ id, engine: 'image', owners, needs: [], input }],
+  [...grouped(fragments, idOf)].flatMap(
+    ([
+      id,
+      {
+        owners,
+        fragments: [input],
+      },
+    ]) => (input === undefined ? [] : [{ id, engine: 'image', owners, needs: [], input }]),
   );

@@ -3,7 +3,7 @@ export interface BuildProgress {
   readonly phase: string;
   /** Packages of the present transaction; 0 until apt has told. */
   readonly packages: number;
-  /** Steps done of it: each package is downloaded, unpacked and set up. */
+  /** Steps done of it. */
   readonly steps: number;
   /** What to show now; undefined when this line changes nothing that a person would see. */
   readonly text?: string;
@@ -11,7 +11,8 @@ export interface BuildProgress {
 
 export const beforeBuild: BuildProgress = { phase: 'starting', packages: 0, steps: 0 };
 
-const stepsPerPackage = 3;
+/** A package is only downloaded in some phases; in the others it is unpacked and set up as well. */
+const stepsPerPackage = (phase: string): number => (/^(downloading|fetching)/.test(phase) ? 1 : 3);
 /** Percent between two lines of progress, so that a build shows tens of lines and not hundreds. */
 const stride = 5;
 
@@ -26,7 +27,8 @@ export function afterLine(before: BuildProgress, line: string): BuildProgress {
     return { phase: before.phase, packages: before.packages, steps: before.steps };
   }
   const steps = before.steps + 1;
-  const percentAt = (n: number) => Math.min(100, Math.floor((n * 100) / (before.packages * stepsPerPackage)));
+  const percentAt = (n: number) =>
+    Math.min(100, Math.floor((n * 100) / (before.packages * stepsPerPackage(before.phase))));
   const bar = (n: number) => Math.floor(percentAt(n) / stride);
   const { phase: same, packages } = before;
   if (bar(steps) === bar(before.steps)) return { phase: same, packages, steps };

@@ -12,9 +12,17 @@ export interface SandboxFragment {
 }
 
 export const assembleSandboxes: Assemble<SandboxFragment, SandboxInput> = (fragments) =>
-  [...grouped(fragments, (it) => it.input.name)].flatMap(([name, { owners, fragments: [fragment] }]) => {
-    if (fragment === undefined) return [];
-    const { input, after } = fragment;
-    const needs = [imageId(input.image, input.imageHash), namespaceId(input.namespace), ...after];
-    return [{ id: sandboxId(name), engine: 'sandbox', owners, needs: [...new Set(needs)].sort(), input }];
-  });
+  [...grouped(fragments, (it) => it.input.name)].flatMap(
+    ([
+      name,
+      {
+        owners,
+        fragments: [fragment],
+      },
+    ]) => {
+      if (fragment === undefined) return [];
+      const { input, after } = fragment;
+      const needs = [imageId(input.image, input.imageHash), namespaceId(input.namespace), ...after];
+      return [{ id: sandboxId(name), engine: 'sandbox', owners, needs: [...new Set(needs)].sort(), input }];
+    },
+  );

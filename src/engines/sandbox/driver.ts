@@ -8,8 +8,8 @@ import { firstUser, imagesFolder } from '#engines/image/image.ts';
 import { canonical } from '#lib/hash.ts';
 import { readUsage } from './cgroup.ts';
 import { execArgv } from './exec.ts';
-import { renderConfig, renderHosts, renderResolver } from './oci.ts';
 import { bootDigest, cgroupParent, imageRoot, placeOf, SandboxInput, type SandboxPlace } from './input.ts';
+import { renderConfig, renderHosts, renderResolver } from './oci.ts';
 
 /** Longer than run.sh itself gives to an instance before it kills it. */
 const stopGrace = 20_000;

@@ -33,7 +33,7 @@ rm -rf "$folder"
 sh "$crun" "$@" 3<&- 4>&- 5>&-
 code=$?
 exec 1>&- 2>&-
-[ -z "$feeder" ] || kill "$feeder" 2>&5
+[ -z "$feeder" ] || kill "$feeder" 2>/dev/null
 # shellcheck disable=SC2086
 [ -z "$carriers" ] || wait $carriers
 exit "$code"

@@ -45,7 +45,11 @@ const sessionFile = (place: Place, session: string): string => {
 export function execArgv(machine: Place, name: string, command: SandboxCommand): string[] {
   const { crunRoot, container } = placeOf(machine, name);
   const { terminal, env = {}, cwd = '/' } = command;
-  const variables = Object.entries({ ...loginEnvironment, TERM: terminal === undefined ? 'dumb' : 'xterm-256color', ...env });
+  const variables = Object.entries({
+    ...loginEnvironment,
+    TERM: terminal === undefined ? 'dumb' : 'xterm-256color',
+    ...env,
+  });
   const crun = [
     ...['sh', `${machine.home}/src/engines/sandbox/exec.sh`, '--root', crunRoot, 'exec', '--cwd', cwd],
     ...(terminal === undefined ? [] : ['--tty']),

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { cpuOf } from './cgroup.ts';
+import { execArgv, resizeArgv } from './exec.ts';
+
+const machine = { deployment: 'ab12', state: '/state', run: '/run/v', home: '/opt/vauban' };
+
+test('a command of root is handed over word by word, whatever is in its words', () => {
+  const argv = execArgv(machine, 'lab/instance/server', { argv: ['echo', 'a b', "it's", '$HOME'] });
+  expect(argv.slice(0, 2)).toEqual(['sh', '/opt/vauban/src/engines/sandbox/exec.sh']);
+  expect(argv.slice(-4)).toEqual(['echo', 'a b', "it's", '$HOME']);
+});
+
+test('somebody else logs in, and the words survive the login shell', () => {
+  const argv = execArgv(machine, 'lab/instance/server', {
+    argv: ['echo', "it's $HOME"],
+    user: 'debian',
+    env: { A: 'b c' },
+  });
+  expect(argv.slice(-5)).toEqual([
+    'runuser',
+    '--login',
+    'debian',
+    '--command',
+    "exec env 'A=b c' echo 'it'\\''s $HOME'",
+  ]);
+});
+
+test('with a terminal the command gets one of the asked size', () => {
+  const terminal = { session: 's1', rows: 24, columns: 80 };
+  const argv = execArgv(machine, 'lab/instance/server', { terminal });
+  expect(argv[0]).toBe('script');
+  expect(argv.join(' ')).toContain('terminal.sh /run/v/exec/s1 24 80 sh ');
+  expect(argv.join(' ')).toContain('--tty');
+  expect(resizeArgv(machine, 's1', { rows: 40, columns: 120 }).slice(-3)).toEqual(['/run/v/exec/s1', '40', '120']);
+});
+
+test('a session cannot name a file elsewhere', () => {
+  expect(() => resizeArgv(machine, '../x', { rows: 1, columns: 1 })).toThrow(RangeError);
+});
+
+test('a version 2 cpu.stat counts microseconds', () => {
+  expect(cpuOf('usage_usec 1500\nuser_usec 1000\n')).toBe(1_500_000);
+  expect(cpuOf('')).toBe(0);
+});
