@@ -25,31 +25,32 @@ const network = { project: 'lab', name: 'cloud-ids', subnet: 'cloud-ids-useast1'
 function entry(i: number): LogEntry {
   const at = instant(i);
   if (i % 1000 === 0) {
-    return threatEntry({
-      project: 'lab',
-      projectNumber: '424242',
-      zone: 'us-east1-b',
-      endpoint: 'east',
-      id: `t-${i}`,
-      network: 'cloud-ids',
-      source: { address: host(i), port: 40_000 },
-      destination: { address: host(i + 1), port: 80 },
-      protocol: 'tcp',
-      application: 'web-browsing',
-      sessionId: String(i),
-      repeatCount: 1,
-      receivedAt: at,
-      at,
-      name: 'Bash code execution',
-      threatId: '36729',
-      severity: i % 5000 === 0 ? 'CRITICAL' : 'LOW',
-      type: 'vulnerability',
-      category: 'code-execution',
-      direction: 'client-to-server',
-      uriOrFilename: 'x',
-      cves: ['CVE-2014-6271'],
-      details: 'A shell runs a variable.',
-    });
+    return threatEntry(
+      {
+        id: `t-${i}`,
+        project: 'lab',
+        zone: 'us-east1-b',
+        endpoint: 'east',
+        network: 'cloud-ids',
+        source: { address: host(i), port: 40_000 },
+        destination: { address: host(i + 1), port: 80 },
+        ipProtocol: 'tcp',
+        application: 'web-browsing',
+        sessionId: String(i),
+        repeatCount: 1,
+        alertTime: at,
+        name: 'Bash code execution',
+        threatId: '36729',
+        severity: i % 5000 === 0 ? 'CRITICAL' : 'LOW',
+        type: 'vulnerability',
+        category: 'code-execution',
+        direction: 'client-to-server',
+        uriOrFilename: 'x',
+        cves: ['CVE-2014-6271'],
+        description: 'A shell runs a variable.',
+      },
+      { projectNumber: '424242', timestamp: at, receivedAt: at },
+    );
   }
   if (i % 4 === 0) {
     return serialEntry({

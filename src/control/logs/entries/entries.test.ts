@@ -6,23 +6,27 @@ import { serialEntry } from './serial.ts';
 
 const endpoint = {
   project: 'lab',
-  projectNumber: '424242',
   zone: 'us-east1-b',
   endpoint: 'cloud-ids-east1',
   id: '619773b7-1@a1',
   network: 'cloud-ids',
   source: { address: '192.168.10.10', port: 59186 },
   destination: { address: '192.168.10.20', port: 80 },
-  protocol: 'tcp',
+  ipProtocol: 'tcp',
   application: 'web-browsing',
   sessionId: '282',
   repeatCount: 1,
+} as const;
+
+const envelope = {
+  projectNumber: '424242',
+  timestamp: '2024-05-27T22:42:30Z',
   receivedAt: '2024-05-27T22:42:33.114329769Z',
 } as const;
 
 const threat = {
   ...endpoint,
-  at: '2024-05-27T22:42:30Z',
+  alertTime: '2024-05-27T22:42:30Z',
   name: 'Bash Remote Code Execution Vulnerability',
   threatId: '36729',
   severity: 'CRITICAL',
@@ -31,11 +35,11 @@ const threat = {
   direction: 'client-to-server',
   uriOrFilename: 'test-critical',
   cves: ['CVE-2014-6271', 'CVE-2014-7169'],
-  details: 'Bash runs what follows a function definition in a variable.',
+  description: 'Bash runs what follows a function definition in a variable.',
 } as const;
 
 test('a threat becomes the entry that Cloud IDS writes', () => {
-  expect(threatEntry(threat)).toEqual({
+  expect(threatEntry(threat, envelope)).toEqual({
     insertId: '619773b7-1@a1',
     logName: 'projects/lab/logs/ids.googleapis.com%2Fthreat',
     resource: {
@@ -69,11 +73,18 @@ test('a threat becomes the entry that Cloud IDS writes', () => {
 });
 
 test('a threat without a CVE has no list of them', () => {
-  expect(threatEntry({ ...threat, cves: [] }).jsonPayload).not.toHaveProperty('cves');
+  expect(threatEntry({ ...threat, cves: [] }, envelope).jsonPayload).not.toHaveProperty('cves');
 });
 
 test('every value of a traffic entry is a text', () => {
-  const entry = trafficEntry({ ...endpoint, start: '2024-05-27T22:42:30Z', elapsed: 3, bytes: 1200, packets: 9 });
+  const session = {
+    ...endpoint,
+    startTime: '2024-05-27T22:42:27Z',
+    elapsedSeconds: 3,
+    totalBytes: 1200,
+    totalPackets: 9,
+  };
+  const entry = trafficEntry(session, envelope);
   expect(Object.values(entry.jsonPayload ?? {}).every((value) => typeof value === 'string')).toBe(true);
   expect(entry.jsonPayload).toMatchObject({ elapsed_time: '3', total_bytes: '1200', total_packets: '9' });
 });

@@ -1,32 +1,28 @@
 import { type LogEntry, logIds, logNameOf } from '#core/log.ts';
 
-/** Where a record of an endpoint comes from. */
+/** What of a record of an endpoint its log entry shows. */
 export interface EndpointRecord {
-  readonly project: string;
-  /** The project's number, in decimal. */
-  readonly projectNumber: string;
-  readonly zone: string;
-  readonly endpoint: string;
   /** Unique id of the record. */
   readonly id: string;
+  readonly project: string;
+  readonly zone: string;
+  readonly endpoint: string;
   /** Name of the watched network. */
   readonly network: string;
   readonly source: { readonly address: string; readonly port: number };
   readonly destination: { readonly address: string; readonly port: number };
   /** `tcp`, `udp`, `icmp`. */
-  readonly protocol: string;
+  readonly ipProtocol: string;
   /** Such as `web-browsing`. */
   readonly application: string;
   readonly sessionId: string;
   readonly repeatCount: number;
-  /** RFC 3339: when it reached us. */
-  readonly receivedAt: string;
 }
 
-/** What of a threat its log entry shows. */
+/** A threat, as far as its log entry shows it. */
 export interface ThreatRecord extends EndpointRecord {
   /** RFC 3339. */
-  readonly at: string;
+  readonly alertTime: string;
   readonly name: string;
   /** Signature, in decimal. */
   readonly threatId: string;
@@ -38,69 +34,76 @@ export interface ThreatRecord extends EndpointRecord {
   /** Last element of the path, or empty. */
   readonly uriOrFilename: string;
   readonly cves: readonly string[];
-  readonly details: string;
+  readonly description: string;
 }
 
-/** One session that an endpoint saw. */
+/** A session that an endpoint saw, as far as its log entry shows it. */
 export interface TrafficRecord extends EndpointRecord {
   /** RFC 3339. */
-  readonly start: string;
-  /** Seconds. */
-  readonly elapsed: number;
-  readonly bytes: number;
-  readonly packets: number;
+  readonly startTime: string;
+  readonly elapsedSeconds: number;
+  readonly totalBytes: number;
+  readonly totalPackets: number;
+}
+
+/** What a record does not say itself. */
+export interface EntryEnvelope {
+  /** The project's number, in decimal. */
+  readonly projectNumber: string;
+  /** RFC 3339: under which time the entry stands. */
+  readonly timestamp: string;
+  /** RFC 3339: when it reached us. */
+  readonly receivedAt: string;
 }
 
 /** An entry of the threat log as Cloud IDS writes it: every value a text, `cves` a list or absent. */
-export function threatEntry(threat: ThreatRecord): LogEntry {
+export function threatEntry(threat: ThreatRecord, envelope: EntryEnvelope): LogEntry {
   return {
-    ...envelope(threat, logIds.threat, threat.at),
+    ...entryOf(threat, logIds.threat, envelope),
     jsonPayload: {
       name: threat.name,
       threat_id: threat.threatId,
       alert_severity: threat.severity,
       type: threat.type,
       category: threat.category,
-      alert_time: threat.at,
+      alert_time: threat.alertTime,
       ...connection(threat),
       direction: threat.direction,
       uri_or_filename: threat.uriOrFilename,
       ...(threat.cves.length === 0 ? {} : { cves: threat.cves }),
-      details: threat.details,
+      details: threat.description,
     },
   };
 }
 
 /** An entry of the traffic log as Cloud IDS writes it: every value a text. */
-export function trafficEntry(session: TrafficRecord): LogEntry {
+export function trafficEntry(session: TrafficRecord, envelope: EntryEnvelope): LogEntry {
   return {
-    ...envelope(session, logIds.traffic, session.start),
+    ...entryOf(session, logIds.traffic, envelope),
     jsonPayload: {
-      start_time: session.start,
-      elapsed_time: String(session.elapsed),
+      start_time: session.startTime,
+      elapsed_time: String(session.elapsedSeconds),
       ...connection(session),
-      total_bytes: String(session.bytes),
-      total_packets: String(session.packets),
+      total_bytes: String(session.totalBytes),
+      total_packets: String(session.totalPackets),
     },
   };
 }
 
-function envelope(record: EndpointRecord, logId: string, at: string): LogEntry {
-  return {
-    insertId: record.id,
-    logName: logNameOf(record.project, logId),
-    resource: {
-      type: 'ids.googleapis.com/Endpoint',
-      labels: {
-        resource_container: `projects/${record.projectNumber}`,
-        location: record.zone,
-        id: record.endpoint,
-      },
+const entryOf = (record: EndpointRecord, logId: string, envelope: EntryEnvelope): LogEntry => ({
+  insertId: record.id,
+  logName: logNameOf(record.project, logId),
+  resource: {
+    type: 'ids.googleapis.com/Endpoint',
+    labels: {
+      resource_container: `projects/${envelope.projectNumber}`,
+      location: record.zone,
+      id: record.endpoint,
     },
-    timestamp: at,
-    receiveTimestamp: record.receivedAt,
-  };
-}
+  },
+  timestamp: envelope.timestamp,
+  receiveTimestamp: envelope.receivedAt,
+});
 
 const connection = (record: EndpointRecord): Readonly<Record<string, string>> => ({
   network: record.network,
@@ -108,7 +111,7 @@ const connection = (record: EndpointRecord): Readonly<Record<string, string>> =>
   source_port: String(record.source.port),
   destination_ip_address: record.destination.address,
   destination_port: String(record.destination.port),
-  ip_protocol: record.protocol,
+  ip_protocol: record.ipProtocol,
   application: record.application,
   session_id: record.sessionId,
   repeat_count: String(record.repeatCount),
