@@ -3,8 +3,8 @@
 file=$1 rows=$2 columns=$3
 shift 3
 mkdir -p -m 0700 "${file%/*}"
-tty >"$file"
 stty rows "$rows" cols "$columns"
+tty >"$file"
 "$@"
 code=$?
 rm -f "$file"
