@@ -264,7 +264,7 @@ export const probes: readonly Rule[] = [
     category: 'protocol-anomaly',
     severity: 'INFORMATIONAL',
     description: 'A request with TRACE, TRACK or DEBUG, which servers seldom need and scanners try.',
-    match: ['flow:to_server', 'http.method', String.raw`pcre:"/^(?:TRACE|TRACK|DEBUG)$/"`],
+    match: ['flow:to_server', 'http.method', 'pcre:"/^(?:TRACE|TRACK|DEBUG)$/"'],
     attacks: [
       http('TRACE', '/', { method: 'TRACE' }),
       { ...http('DEBUG', '/x.aspx', { method: 'DEBUG' }), twoWay: true },

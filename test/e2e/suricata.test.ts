@@ -8,10 +8,11 @@ import { asProblem } from '#core/problem.ts';
 import { suricataId } from '#engines/suricata/assemble.ts';
 import { suricataEngine } from '#engines/suricata/driver.ts';
 import { SuricataInput } from '#engines/suricata/input.ts';
+import { sessionPcap } from '#engines/suricata/packets.ts';
 import { pathsOf, shortOf } from '#engines/suricata/paths.ts';
 import { rotate } from '#engines/suricata/rotation.ts';
 import { address } from '#lib/ip.ts';
-import { protocols, readPcap, sessionFrames } from '#lib/packets.ts';
+import { endsOf, protocols, readPcap } from '#lib/packets.ts';
 import { pack } from '../../rules/index.ts';
 import { inNamespace, type TestMachine, testMachine } from '../machine.ts';
 import { smallSupervisor } from '../small-supervisor.ts';
@@ -74,25 +75,23 @@ test('an attack is reported once for each end, with its request, its bytes and i
   expect(first?.ether?.src_mac).toMatch(/^[0-9a-f:]{17}$/);
 });
 
-test('the packets of an alerted session are kept from its handshake on, readable for the control user', async () => {
+test('the packets of an alerted session can be had as soon as the alert is there', async () => {
   const [alert] = await alertsFor('id=1-1 ');
   const { packets } = pathsOf(machine, wanted().input);
-  const session = {
+  const ends = {
     source: address('10.1.0.2'),
     destination: address(server),
     sourcePort: alert?.src_port ?? 0,
     destinationPort: 80,
   };
-  const frames = await eventually(async () => {
-    const files = await Promise.all((await readdir(packets)).map((it) => readFile(`${packets}/${it}`)));
-    const found = sessionFrames(
-      files.flatMap((it) => readPcap(it)),
-      protocols.tcp,
-      session,
-    );
-    return found.length > 2 ? found : undefined;
-  });
+  const at = Date.parse((alert?.timestamp ?? '').replace(/(\d\d)$/, ':$1')) * 1000;
+  const session = { protocol: protocols.tcp, ends, at };
+  const frames = readPcap(await sessionPcap(machine, wanted().input, session));
   expect(frames.some((it) => Buffer.from(it.bytes).includes('() { :; };'))).toBe(true);
+  expect(frames.some((it) => Buffer.from(it.bytes).includes('HTTP/1.1 200 OK'))).toBe(true);
+  expect(frames.every((it) => endsOf(it.bytes)?.protocol === protocols.tcp)).toBe(true);
+  const other = { ...session, ends: { ...ends, sourcePort: 1 } };
+  expect(readPcap(await sessionPcap(machine, wanted().input, other))).toEqual([]);
   expect(await machine.sh(`stat -c %a:%g ${packets}`)).toBe(`2750:${machine.users.control.gid}\n`);
 });
 
@@ -230,6 +229,7 @@ function wanted(change: Partial<SuricataInput> = {}): Artifact<SuricataInput> {
 
 interface Alert {
   readonly event_type: string;
+  readonly timestamp: string;
   readonly in_iface: string;
   readonly flow_id: number;
   readonly community_id: string;
