@@ -1,5 +1,6 @@
 import { type EveAlert, parseEve } from '#engines/suricata/eve.ts';
-import { type EnrichmentContext, enrich, isCanary, sessionOf } from './enrich.ts';
+import { isCanary } from '#engines/suricata/render.ts';
+import { type EnrichmentContext, enrich, sessionOf } from './enrich.ts';
 import type { Session, Sighting } from './threat.ts';
 
 /** What some lines of an event file say. */

@@ -41,9 +41,6 @@ export interface Suppressed {
   readonly exception?: ThreatException;
 }
 
-/** Signature ids that prove the engine alive and are never threats. */
-export const isCanary = (signatureId: number): boolean => signatureId >= 9_000_000 && signatureId <= 9_000_099;
-
 /** Bytes that are kept of each; the rest is cut and marked. */
 const limits = { payload: 4096, packet: 2048, uri: 8192, text: 1024 } as const;
 

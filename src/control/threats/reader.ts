@@ -81,7 +81,8 @@ export class LineReader {
       const follower = this.#followers(open)[0];
       const batch = this.#read(open, limit, follower !== undefined);
       if (batch !== undefined) return batch;
-      if (follower === undefined || this.#begin(opened(follower.path), 0) === undefined) return undefined;
+      if (follower === undefined) return undefined;
+      this.#begin(openedAs(follower), 0);
     }
     return undefined;
   }
@@ -95,20 +96,27 @@ export class LineReader {
   #openFirst(): OpenFile | undefined {
     const wanted = this.#wanted;
     if (wanted === undefined) return this.#begin(opened(this.file), 0);
-    const files = siblings(this.file);
-    for (const path of [this.file, ...files.map((it) => it.path)]) {
-      const open = opened(path);
-      if (open === undefined) continue;
-      if (open.inode === wanted.inode && isSame(open.head, Buffer.from(wanted.head, 'base64'))) {
-        return this.#begin(open, wanted.offset);
-      }
-      closeSync(open.descriptor);
+    // A rotation that happens between looking and opening moves the names on: look again before giving up.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const found = this.#find(wanted);
+      if (found !== undefined) return this.#begin(found, wanted.offset);
     }
     // Gone: go on with the oldest file that was written to after it.
-    const next = files.find((it) => it.modified > BigInt(wanted.modified))?.path ?? this.file;
-    const begun = this.#begin(opened(next), 0);
+    const next = siblings(this.file).find((it) => it.modified > BigInt(wanted.modified));
+    const begun = this.#begin(next === undefined ? opened(this.file) : openedAs(next), 0);
     if (begun !== undefined) this.#gaps += 1;
     return begun;
+  }
+
+  #find(wanted: Cursor): OpenFile | undefined {
+    const head = Buffer.from(wanted.head, 'base64');
+    for (const path of [this.file, ...siblings(this.file).map((it) => it.path)]) {
+      const open = opened(path);
+      if (open === undefined) continue;
+      if (open.inode === wanted.inode && isSame(open.head, head)) return open;
+      closeSync(open.descriptor);
+    }
+    return undefined;
   }
 
   #begin(open: OpenFile | undefined, offset: number): OpenFile | undefined {
@@ -254,6 +262,14 @@ function opened(path: string): OpenFile | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Undefined when the name stands for another file by now. */
+function openedAs({ path, inode }: Sibling): OpenFile | undefined {
+  const open = opened(path);
+  if (open === undefined || open.inode === inode) return open;
+  closeSync(open.descriptor);
+  return undefined;
 }
 
 function headOf(descriptor: number): Buffer {

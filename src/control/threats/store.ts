@@ -125,7 +125,7 @@ export interface RetentionPolicy {
   readonly threats?: number;
   /** Most sessions that are kept. */
   readonly sessions?: number;
-  /** Most rows that one call deletes; default 500. */
+  /** Most rows that one call deletes; default 200. */
   readonly chunk?: number;
 }
 

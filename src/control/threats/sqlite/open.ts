@@ -15,7 +15,7 @@ export function openThreatStore(file: string): ThreatStore {
   const words = new Words(database);
   let appender = new Appender(database, words);
   const held = {
-    threats: Number(database.get('SELECT sum(sessions) AS n FROM day')?.n ?? 0),
+    threats: Number(database.get('SELECT sum(sessions) AS n FROM severity_day')?.n ?? 0),
     sessions: Number(database.get('SELECT count(*) AS n FROM session')?.n ?? 0),
   };
   const write = <T>(body: () => T): T => {

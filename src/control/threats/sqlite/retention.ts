@@ -8,7 +8,7 @@ export function retainRows(
   policy: RetentionPolicy,
   held: { threats: number; sessions: number },
 ): { readonly deleted: number; readonly more: boolean } {
-  const chunk = policy.chunk ?? 500;
+  const chunk = policy.chunk ?? 200;
   const before = policy.before === undefined ? 0 : policy.before * 1000;
   const threats = deleteThreats(database, {
     before,

@@ -1,3 +1,9 @@
+/** How many rows of a severity or definition (`what`) an endpoint has in a slot of time, counted from 1970. */
+const sumTable = (name: string): string => `CREATE TABLE ${name} (
+  endpoint INTEGER, slot INTEGER, what INTEGER, sessions INTEGER NOT NULL, threats INTEGER NOT NULL,
+  PRIMARY KEY (endpoint, slot, what)
+) STRICT, WITHOUT ROWID;`;
+
 /**
  * Tables of the threat database. What lists filter by is in `threat`, narrow and in the order of time; words that repeat
  * are numbers (`definition`, `term`); what only a reader of one threat needs is in `detail`.
@@ -27,18 +33,7 @@ CREATE TABLE detail (
 ) STRICT;
 
 -- Sums of what threat holds, kept in the same transactions. sessions: all; threats: without the folded ones.
-CREATE TABLE minute (
-  endpoint INTEGER, slot INTEGER, severity INTEGER, sessions INTEGER NOT NULL, threats INTEGER NOT NULL,
-  PRIMARY KEY (endpoint, slot, severity)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE hour (
-  endpoint INTEGER, slot INTEGER, definition INTEGER, sessions INTEGER NOT NULL, threats INTEGER NOT NULL,
-  PRIMARY KEY (endpoint, slot, definition)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE day (
-  endpoint INTEGER, slot INTEGER, definition INTEGER, sessions INTEGER NOT NULL, threats INTEGER NOT NULL,
-  PRIMARY KEY (endpoint, slot, definition)
-) STRICT, WITHOUT ROWID;
+${['severity_minute', 'severity_hour', 'severity_day', 'definition_hour', 'definition_day'].map(sumTable).join('\n')}
 
 CREATE TABLE session (
   number INTEGER PRIMARY KEY,

@@ -1,6 +1,6 @@
 import { Problem } from '#core/problem.ts';
 import type { CountQuery, NameCount, SeverityCounts, TimelineSlot, TimeRange } from '../store.ts';
-import { rankOf, type Severity, severities, timeText } from '../threat.ts';
+import { type Severity, severities, timeText } from '../threat.ts';
 import type { Database, Row } from './database.ts';
 import { spanOf } from './search.ts';
 import { lengthOf, type Piece, pieces, type Unit } from './sums.ts';
@@ -11,21 +11,11 @@ const columnOf = (fold: boolean | undefined): 'sessions' | 'threats' => (fold ==
 /** Counts by severity. Whole days, hours and minutes come from the sums, only the edges are counted. */
 export function countSeverities(database: Database, words: Words, query: CountQuery): SeverityCounts {
   const totals = [0, 0, 0, 0, 0];
-  const add = (rank: number, count: number): void => {
-    totals[rank - 1] = (totals[rank - 1] ?? 0) + count;
-  };
-  const span = spanOf(query);
+  const { from, to } = spanOf(query);
   for (const endpoint of words.endpointsIn(query)) {
-    for (const piece of pieces(span.from, span.to, ['day', 'hour', 'minute'])) {
-      const byRank = piece.unit === 'minute' || piece.unit === 'rows';
-      for (const row of sumsOf(database, {
-        endpoint,
-        piece,
-        column: byRank ? 'severity' : 'definition',
-        fold: query.fold,
-      })) {
-        const rank = byRank ? Number(row.of) : rankOf(words.definitionOf(row.of).severity);
-        add(rank, Number(row.n));
+    for (const piece of pieces(from, to, ['day', 'hour', 'minute'])) {
+      for (const row of sumsOf(database, { endpoint, piece, what: 'severity', fold: query.fold })) {
+        totals[Number(row.what) - 1] = (totals[Number(row.what) - 1] ?? 0) + Number(row.n);
       }
     }
   }
@@ -41,8 +31,8 @@ export function countNames(
   const counts = new Map<string, { threatId: string; name: string; severity: Severity; count: number }>();
   for (const endpoint of words.endpointsIn(query)) {
     for (const piece of pieces(span.from, span.to, ['day', 'hour'])) {
-      for (const row of sumsOf(database, { endpoint, piece, column: 'definition', fold: query.fold })) {
-        const { threatId, name, severity } = words.definitionOf(row.of);
+      for (const row of sumsOf(database, { endpoint, piece, what: 'definition', fold: query.fold })) {
+        const { threatId, name, severity } = words.definitionOf(row.what);
         const key = `${threatId} ${name}`;
         const known = counts.get(key);
         if (known === undefined) counts.set(key, { threatId, name, severity, count: Number(row.n) });
@@ -58,13 +48,13 @@ export function countNames(
 
 function sumsOf(
   database: Database,
-  it: { endpoint: number; piece: Piece; column: 'severity' | 'definition'; fold: boolean | undefined },
+  it: { endpoint: number; piece: Piece; what: 'severity' | 'definition'; fold: boolean | undefined },
 ): readonly Row[] {
-  const { endpoint, piece, column, fold } = it;
+  const { endpoint, piece, what, fold } = it;
   if (piece.unit === 'rows') {
     // Through the table itself: it is narrow and in the order of time, an index would jump.
     return database.all(
-      `SELECT ${column} AS "of", count(*) AS n FROM threat NOT INDEXED WHERE number >= ? AND number < ? AND endpoint = ?
+      `SELECT ${what} AS what, count(*) AS n FROM threat NOT INDEXED WHERE number >= ? AND number < ? AND endpoint = ?
        ${fold === false ? '' : 'AND folded = 0'} GROUP BY 1`,
       piece.first,
       piece.end,
@@ -72,7 +62,7 @@ function sumsOf(
     );
   }
   return database.all(
-    `SELECT ${column} AS "of", sum(${columnOf(fold)}) AS n FROM ${piece.unit} WHERE endpoint = ? AND slot >= ? AND slot < ?
+    `SELECT what, sum(${columnOf(fold)}) AS n FROM ${what}_${piece.unit} WHERE endpoint = ? AND slot >= ? AND slot < ?
      GROUP BY 1`,
     endpoint,
     piece.first,
@@ -105,11 +95,10 @@ export function timelineOf(
   }
   const unit: Unit = length % lengthOf('day') === 0 ? 'day' : length % lengthOf('hour') === 0 ? 'hour' : 'minute';
   const per = length / lengthOf(unit);
-  const column = unit === 'minute' ? 'severity' : 'definition';
   const slots = Array.from({ length: Math.max(0, end - first) }, () => severities.map(() => 0));
   for (const endpoint of words.endpointsIn(query)) {
     const rows = database.all(
-      `SELECT slot / ? AS step, ${column} AS "of", sum(${columnOf(query.fold)}) AS n FROM ${unit}
+      `SELECT slot / ? AS step, what, sum(${columnOf(query.fold)}) AS n FROM severity_${unit}
        WHERE endpoint = ? AND slot >= ? AND slot < ? GROUP BY 1, 2`,
       per,
       endpoint,
@@ -117,8 +106,8 @@ export function timelineOf(
       end * per,
     );
     for (const row of rows) {
-      const rank = unit === 'minute' ? Number(row.of) : rankOf(words.definitionOf(row.of).severity);
       const totals = slots[Number(row.step) - first];
+      const rank = Number(row.what);
       if (totals !== undefined) totals[rank - 1] = (totals[rank - 1] ?? 0) + Number(row.n);
     }
   }

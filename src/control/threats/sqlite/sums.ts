@@ -4,70 +4,62 @@ const microsecond = { minute: 60_000_000, hour: 3_600_000_000, day: 86_400_000_0
 export type Unit = keyof typeof microsecond;
 export const lengthOf = (unit: Unit): number => microsecond[unit];
 
-const upsert: Readonly<Record<Unit, string>> = {
-  minute: `INSERT INTO minute VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-    SET sessions = sessions + excluded.sessions, threats = threats + excluded.threats`,
-  hour: `INSERT INTO hour VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-    SET sessions = sessions + excluded.sessions, threats = threats + excluded.threats`,
-  day: `INSERT INTO day VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-    SET sessions = sessions + excluded.sessions, threats = threats + excluded.threats`,
-};
+/** What sums are kept by, and how fine. */
+const tables = [
+  { what: 'severity', unit: 'minute' },
+  { what: 'severity', unit: 'hour' },
+  { what: 'severity', unit: 'day' },
+  { what: 'definition', unit: 'hour' },
+  { what: 'definition', unit: 'day' },
+] as const;
 
 interface Sum {
-  readonly unit: Unit;
+  readonly table: string;
   readonly endpoint: number;
   readonly slot: number;
-  /** Severity for minutes, definition for hours and days. */
-  readonly of: number;
+  readonly what: number;
   sessions: number;
   threats: number;
+}
+
+/** The columns of a threat that sums go by. */
+export interface Summed {
+  readonly number: number;
+  readonly endpoint: number;
+  readonly definition: number;
+  readonly severity: number;
 }
 
 /** Gathers what a transaction adds to (or takes from) the sums, so that each row of them is written once. */
 export class Sums {
   readonly #changes = new Map<string, Sum>();
 
-  /** `threat` is a row of that table; `sessions` and `threats` are what it adds. */
-  add(
-    threat: {
-      readonly number: number;
-      readonly endpoint: number;
-      readonly definition: number;
-      readonly severity: number;
-    },
-    sessions: number,
-    threats: number,
-  ): void {
-    this.#add('minute', threat.endpoint, threat.number, threat.severity, sessions, threats);
-    this.#add('hour', threat.endpoint, threat.number, threat.definition, sessions, threats);
-    this.#add('day', threat.endpoint, threat.number, threat.definition, sessions, threats);
-  }
-
-  #add(unit: Unit, endpoint: number, number: number, of: number, sessions: number, threats: number): void {
-    const slot = Math.floor(number / microsecond[unit]);
-    const key = `${unit} ${endpoint} ${slot} ${of}`;
-    const sum = this.#changes.get(key);
-    if (sum === undefined) {
-      this.#changes.set(key, { unit, endpoint, slot, of, sessions, threats });
-    } else {
-      sum.sessions += sessions;
-      sum.threats += threats;
+  /** `sessions` and `threats` are what the row adds. */
+  add(threat: Summed, sessions: number, threats: number): void {
+    for (const { what, unit } of tables) {
+      const slot = Math.floor(threat.number / microsecond[unit]);
+      const key = `${what} ${unit} ${threat.endpoint} ${slot} ${threat[what]}`;
+      const sum = this.#changes.get(key);
+      if (sum === undefined) {
+        const table = `${what}_${unit}`;
+        this.#changes.set(key, { table, endpoint: threat.endpoint, slot, what: threat[what], sessions, threats });
+      } else {
+        sum.sessions += sessions;
+        sum.threats += threats;
+      }
     }
   }
 
   /** `shrinking` deletes the rows that came to nothing. */
   write(database: Database, shrinking = false): void {
-    for (const { unit, endpoint, slot, of, sessions, threats } of this.#changes.values()) {
+    for (const { table, endpoint, slot, what, sessions, threats } of this.#changes.values()) {
       if (sessions === 0 && threats === 0) continue;
-      database.run(upsert[unit], endpoint, slot, of, sessions, threats);
+      const upsert = `INSERT INTO ${table} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+        SET sessions = sessions + excluded.sessions, threats = threats + excluded.threats`;
+      database.run(upsert, endpoint, slot, what, sessions, threats);
       if (!shrinking) continue;
-      const key = unit === 'minute' ? 'severity' : 'definition';
-      database.run(
-        `DELETE FROM ${unit} WHERE endpoint = ? AND slot = ? AND ${key} = ? AND sessions = 0`,
-        endpoint,
-        slot,
-        of,
-      );
+      const empty = `DELETE FROM ${table} WHERE endpoint = ? AND slot = ? AND what = ? AND sessions = 0`;
+      database.run(empty, endpoint, slot, what);
     }
   }
 }
