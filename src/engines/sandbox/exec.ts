@@ -33,45 +33,44 @@ function inside({ argv = [], user = 'root', env = {}, cwd }: SandboxCommand): st
   return [...login, '--command', `${move}exec env ${[...variables, ...argv.map(quoted)].join(' ')}`];
 }
 
-const sessionFile = (place: Place, session: string): string => {
+const terminalProgram = '/usr/lib/vauban/terminal';
+
+const sessionName = (session: string): string => {
   if (!/^[a-z0-9-]{1,64}$/.test(session)) throw new RangeError(`not the name of a session: ${session}`);
-  return `${place.run}/exec/${session}`;
+  return session;
 };
+
+interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The terminal is made inside, so that its size can be changed there and nothing of it is on the machine. */
+function inTerminal({ session, rows, columns }: { readonly session: string } & TerminalSize, argv: readonly string[]) {
+  const words = [terminalProgram, sessionName(session), String(rows), String(columns), ...argv];
+  return ['script', '--quiet', '--return', '--flush', '--command', words.map(quoted).join(' '), '/dev/null'];
+}
 
 /**
  * The program that runs a command inside an instance: same namespaces, limits and filter as everything in it. Its
- * standard input, output and exit code are the command's; with a terminal, input and output are that terminal's.
+ * standard input, output and exit code are the command's; with a terminal, they are that terminal's.
  */
 export function execArgv(machine: Place, name: string, command: SandboxCommand): string[] {
   const { crunRoot, container } = placeOf(machine, name);
   const { terminal, env = {}, cwd = '/' } = command;
-  const variables = Object.entries({
-    ...loginEnvironment,
-    TERM: terminal === undefined ? 'dumb' : 'xterm-256color',
-    ...env,
-  });
-  const crun = [
-    ...['sh', `${machine.home}/src/engines/sandbox/exec.sh`, '--root', crunRoot, 'exec', '--cwd', cwd],
-    ...(terminal === undefined ? [] : ['--tty']),
-    ...variables.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
-    ...[container, ...inside(command)],
-  ];
-  if (terminal === undefined) return crun;
-  const size = [String(terminal.rows), String(terminal.columns)];
-  const line = ['sh', `${machine.home}/src/engines/sandbox/terminal.sh`, sessionFile(machine, terminal.session)];
+  const base = { ...loginEnvironment, TERM: terminal === undefined ? 'dumb' : 'xterm-256color' };
+  const variables = Object.entries({ ...base, ...env });
   return [
-    'script',
-    '--quiet',
-    '--return',
-    '--flush',
-    '--command',
-    [...line, ...size, ...crun].map(quoted).join(' '),
-    '/dev/null',
+    ...['sh', `${machine.home}/src/engines/sandbox/exec.sh`, '--root', crunRoot, 'exec', '--cwd', cwd],
+    ...variables.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
+    container,
+    ...(terminal === undefined ? inside(command) : inTerminal(terminal, inside(command))),
   ];
 }
 
 /** Tells the terminal of a session its new size; the program inside is told by the kernel. */
-export function resizeArgv(machine: Place, session: string, size: { readonly rows: number; readonly columns: number }) {
-  const set = 'stty -F "$(cat "$1")" rows "$2" cols "$3"';
-  return ['sh', '-c', set, 'sh', sessionFile(machine, session), String(size.rows), String(size.columns)];
+export function resizeArgv(machine: Place, name: string, session: string, { rows, columns }: TerminalSize): string[] {
+  return execArgv(machine, name, {
+    argv: [terminalProgram, '--resize', sessionName(session), String(rows), String(columns)],
+  });
 }

@@ -22,7 +22,7 @@ const render = (input: SandboxInput) =>
   renderConfig(input, { place: placeOf(machine, input.name), netns: '/run/netns/vb-ab12.i.lab.server' });
 
 test('an instance is rendered as a bundle that crun runs', async () => {
-  await expect(render(server)).toMatchFileSnapshot('golden/server.config.json');
+  await expect(render(server)).toMatchFileSnapshot('golden/server.config.json.txt');
 });
 
 test('the order of an environment never changes the bytes', () => {
