@@ -8,6 +8,8 @@ import {
   foreignClasses,
   priorityOf,
   severities,
+  type ThreatType,
+  typeOf,
 } from './taxonomy.ts';
 
 /** What the console, the API and the logs show for a rule of the pack. */
@@ -30,14 +32,17 @@ export interface Pack {
   readonly rules: string;
   readonly classification: string;
   readonly threats: readonly Threat[];
+  /** By the name of a class of rules. */
   readonly classes: Readonly<Record<string, ClassTarget>>;
+  /** By the words of a class, which are all that an alert carries of it. */
+  readonly meanings: Readonly<Record<string, { readonly category: Category; readonly type: ThreatType }>>;
 }
 
 /** Every class of rule that may occur: our own (category and severity) and the customary foreign ones. */
 export function allClasses(): Record<string, ClassTarget> {
   const own = (Object.keys(categories) as Category[]).flatMap((category) =>
     severities.map((severity) => {
-      const type = category === 'virus' ? 'virus' : category === 'command-and-control' ? 'spyware' : 'vulnerability';
+      const type = typeOf(category);
       return [classOf(category, severity), { severity, type, category }] as const;
     }),
   );
@@ -90,7 +95,13 @@ export function compilePack(rules: readonly Rule[]): Pack {
     .update(JSON.stringify([text, classification, threats, classes]))
     .digest('hex')
     .slice(0, 16);
-  return { version, rules: text, classification, threats, classes };
+  const meanings = Object.fromEntries(
+    (Object.keys(categories) as Category[]).map((category) => [
+      categories[category],
+      { category, type: typeOf(category) },
+    ]),
+  );
+  return { version, rules: text, classification, threats, classes, meanings };
 }
 
 /** The catalogue as the file that the other parts read; laid out as the formatter of the house lays out JSON. */

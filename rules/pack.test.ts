@@ -55,6 +55,14 @@ test('every class of rule has a target: ours, the customary ones and those of th
   }
 });
 
+test('what an alert carries of a class leads back to its category and type', () => {
+  for (const line of pack.classification.trim().split('\n')) {
+    const [, name = '', words = ''] = /^config classification: ([^,]+),([^,]+),[1-5]$/.exec(line) ?? [];
+    const { category, type } = pack.classes[name] ?? {};
+    expect(pack.meanings[words], line).toEqual({ category, type });
+  }
+});
+
 const missing = await engineMissing();
 
 describe.skipIf(missing !== undefined)(

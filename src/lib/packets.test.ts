@@ -8,7 +8,6 @@ import {
   latin1,
   protocols,
   readPcap,
-  sessionFrames,
   tcp,
   tcpFlags,
   udp,
@@ -16,7 +15,6 @@ import {
 } from './packets.ts';
 
 const ends = { source: 0x0a000001, destination: 0x0a000002, sourcePort: 40_000, destinationPort: 80 };
-const back = { source: 0x0a000002, destination: 0x0a000001, sourcePort: 80, destinationPort: 40_000 };
 const data = latin1('hello');
 const segment = { ends, sequence: 1, acknowledgement: 2, flags: tcpFlags.ack, data };
 
@@ -50,13 +48,6 @@ test('frames come back from a pcap file, in order, and a record that is still be
 
 test('any bytes can be read as a pcap file, without an error', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => readPcap(bytes).length < 100));
-});
-
-test('a session is both directions of its ends and nothing else', () => {
-  const there = { at: 1, bytes: frame(ends, protocols.tcp, tcp(segment)) };
-  const here = { at: 2, bytes: frame(back, protocols.tcp, tcp({ ...segment, ends: back })) };
-  const other = { at: 3, bytes: frame(ends, protocols.udp, udp(ends, data)) };
-  expect(sessionFrames([there, here, other], protocols.tcp, ends)).toEqual([there, here]);
 });
 
 test('text outside one byte is refused', () => {

@@ -183,19 +183,3 @@ export function endsOf(bytes: Uint8Array): (Ends & { readonly protocol: number }
     destinationPort: ported ? view.getUint16(payload + 2) : 0,
   };
 }
-
-/** The frames of one session, both directions. For ICMP the ports are 0. */
-export function sessionFrames(frames: readonly Frame[], protocol: number, session: Ends): Frame[] {
-  const key = (a: number, ap: number, b: number, bp: number) => `${a}:${ap}>${b}:${bp}`;
-  const wanted = new Set([
-    key(session.source, session.sourcePort, session.destination, session.destinationPort),
-    key(session.destination, session.destinationPort, session.source, session.sourcePort),
-  ]);
-  return frames.filter(({ bytes }) => {
-    const ends = endsOf(bytes);
-    return (
-      ends?.protocol === protocol &&
-      wanted.has(key(ends.source, ends.sourcePort, ends.destination, ends.destinationPort))
-    );
-  });
-}

@@ -10,6 +10,7 @@ import { flyCanary } from './canary.ts';
 import { confined, filesOf, makeFolders, rulesHash, writeFiles } from './files.ts';
 import { SuricataInput } from './input.ts';
 import { pathsOf, type SuricataPaths, shortOf } from './paths.ts';
+import { hasNewAlerts } from './pending.ts';
 import { rejection, reservedLines } from './rejection.ts';
 import { rotate } from './rotation.ts';
 import { openSocket, type SuricataSocket } from './socket.ts';
@@ -243,7 +244,10 @@ const statsOf = async (socket: SuricataSocket, iface: string): Promise<Interface
 
 const packetsOf = async (socket: SuricataSocket, iface: string): Promise<number> => (await statsOf(socket, iface)).pkts;
 
-/** Counters by collector under `endpoint/collector`. An engine that was restarted meanwhile must prove itself again. */
+/**
+ * Counters by collector under `endpoint/collector`. An engine that was restarted meanwhile must prove itself again. So
+ * must one that has raised alerts: the canaries push the packets of these, which the engine still buffers, onto the disk.
+ */
 async function measure(
   machine: Machine,
   { id, input }: Artifact<SuricataInput>,
@@ -269,7 +273,8 @@ async function measure(
       rulesFailed: ruleset.rules_failed,
       lastReload: Math.floor(Date.parse((reloads[0]?.last_reload ?? '').replace(/(\d\d)$/, ':$1')) / 1000) || 0,
     };
-    if ((await textOf(paths.proved)) !== String(pid ?? '')) await prove(machine, input, { paths, pid, socket });
+    const unproved = (await textOf(paths.proved)) !== String(pid ?? '');
+    if ((await hasNewAlerts(paths.eve)) || unproved) await prove(machine, input, { paths, pid, socket });
     const failed = ruleset.rules_failed > 0;
     return {
       artifact: id,
