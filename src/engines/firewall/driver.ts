@@ -34,6 +34,15 @@ export interface FirewallPlan {
   readonly transactions: readonly { readonly phase: 'replace' | 'load' | 'swap' | 'cleanup'; readonly text: string }[];
 }
 
+/** Compiling is pure, so an input that is still around (the held one, mostly) need not be compiled again. */
+const models = new WeakMap<FirewallInput, FirewallModel>();
+
+function compiled(input: FirewallInput): FirewallModel {
+  const model = models.get(input) ?? compile(input);
+  models.set(input, model);
+  return model;
+}
+
 /** Milliseconds that one transaction may take. */
 const timeout = 300_000;
 
@@ -45,11 +54,11 @@ const nft = (machine: Machine, { input }: Wanted, argv: readonly string[], stdin
  * its marker says that exactly the compiled `held` was settled.
  */
 export async function planFirewall(machine: Machine, wanted: Wanted, held?: Wanted): Promise<FirewallPlan> {
-  const model = compile(wanted.input);
+  const model = compiled(wanted.input);
   const marker = await readMarker(machine, wanted);
   const replace = { model, transactions: [{ phase: 'replace', text: renderWhole(model) }] } as const;
   if (marker === undefined || marker.base !== baseDigest) return replace;
-  const former = marker.settled && held !== undefined ? compile(held.input) : undefined;
+  const former = marker.settled && held !== undefined ? compiled(held.input) : undefined;
   const known =
     former?.digest === marker.digest ? contentsOf(former) : await readContents(machine, wanted, { marker, model });
   if (known === undefined) return replace;
@@ -177,7 +186,7 @@ async function observe(machine: Machine, held: Wanted): Promise<Observation> {
   for (const { id, addresses } of input.hosts) {
     values[id] = { impliedDenies: addresses.reduce((sum, it) => sum + (denied.get(it) ?? 0), 0) };
   }
-  const ready = marker?.settled === true && marker.digest === compile(input).digest;
+  const ready = marker?.settled === true && marker.digest === compiled(input).digest;
   const detail = marker === undefined ? 'no rules of ours are loaded' : 'the loaded rules are not the wanted ones';
   return { artifact: held.id, state: ready ? 'ready' : 'failed', ...(ready ? {} : { detail }), values };
 }

@@ -76,7 +76,7 @@ export function evaluatorOf(input: FirewallInput): (packet: Packet) => Evaluatio
     }
   }
   const firstMatch = (direction: Direction, host: string, packet: Packet): FirewallRule | undefined =>
-    rulesOf.get(`${direction} ${host}`)?.find((it) => matches(it, packet))?.rule;
+    firstOf(rulesOf.get(`${direction} ${host}`) ?? [], packet)?.rule;
 
   return (packet) => {
     if (packet.from !== undefined && packet.translated !== true && input.uplinks.includes(packet.from)) {
@@ -129,9 +129,16 @@ function isMetadata({ destination, protocol, port }: Packet): boolean {
   return (protocol === 6 && (port === 80 || port === 53)) || (protocol === 17 && port === 53);
 }
 
-function matches({ rule, sources, destinations }: Ready, packet: Packet): boolean {
-  const source = addressOf(packet.source);
-  const destination = addressOf(packet.destination);
+function firstOf(rules: readonly Ready[], packet: Packet): Ready | undefined {
+  const ends = { source: addressOf(packet.source), destination: addressOf(packet.destination) };
+  return rules.find((it) => matches(it, packet, ends));
+}
+
+function matches(
+  { rule, sources, destinations }: Ready,
+  packet: Packet,
+  { source, destination }: { readonly source: number; readonly destination: number },
+): boolean {
   return (
     sources.some((it) => contains(it, source)) &&
     destinations.some((it) => contains(it, destination)) &&

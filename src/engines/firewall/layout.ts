@@ -16,7 +16,7 @@ export interface Budget {
   readonly table: number;
 }
 
-export const defaultBudget: Budget = { group: 50_000, table: 400_000 };
+export const defaultBudget: Budget = { group: 150_000, table: 600_000 };
 
 /** The budget while it is being spent. */
 export interface Purse {

@@ -1,0 +1,148 @@
+/**
+ * What the firewall costs: the first packet of a connection, loading, one changed rule, and what swaps lose.
+ * Run as root: node bench/firewall.ts [rounds]. Everything happens in namespaces of its own. Ratios are of one run and
+ * of the same round; [a-b] are the lowest and the highest round. Machine load moves absolute figures, ratios less.
+ */
+import { compile } from '#engines/firewall/compile.ts';
+import { firewallEngine } from '#engines/firewall/driver.ts';
+import type { FirewallInput } from '#engines/firewall/input.ts';
+import { renderRemoval, renderWhole } from '#engines/firewall/render.ts';
+import { type FirewallLab, firewallLab, type Sent } from '../test/firewall-lab.ts';
+import { allowedPackets, costOf } from './firewall-cost.ts';
+import { estate, estateInput } from './firewall-rules.ts';
+
+const rounds = Number(process.argv[2] ?? 3);
+const target = 'lab/instance/a';
+const timeout = 300_000;
+
+const conntrackOnly = `table inet baseline
+delete table inet baseline
+table inet baseline { chain forward { type filter hook forward priority filter; policy drop;
+  ct state vmap { established : accept, related : accept, invalid : drop }
+  accept
+}; }
+`;
+
+async function nft(lab: FirewallLab, text: string, namespace = 'v'): Promise<number> {
+  const began = performance.now();
+  const { code, stderr } = await lab.machine.exec(['nft', '-f', '-'], { namespace, stdin: text, timeout });
+  if (code !== 0) throw new Error(stderr.slice(0, 1000));
+  return performance.now() - began;
+}
+
+const spread = (values: readonly number[], digits = 2): string => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [low = 0, middle = 0, high = 0] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
+  return `${middle.toFixed(digits)} [${low.toFixed(digits)}-${high.toFixed(digits)}]`;
+};
+
+/** First-packet cost of the compiled rules, and of the same rules asked one by one, to conntrack alone. */
+async function connectionCost(lab: FirewallLab, input: FirewallInput): Promise<void> {
+  const packets = allowedPackets(input, 10_000, '10.0.1.1');
+  const variants = {
+    lookups: renderWhole(compile(input)),
+    linear: renderWhole(compile(input, { group: 0, table: 0 })),
+  };
+  const ratios = { lookups: [] as number[], linear: [] as number[] };
+  const bare: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await nft(lab, conntrackOnly);
+    const baseline = await costOf(lab, packets);
+    bare.push(baseline);
+    await nft(lab, 'delete table inet baseline');
+    for (const name of ['lookups', 'linear'] as const) {
+      await nft(lab, variants[name]);
+      ratios[name].push((await costOf(lab, packets)) / baseline);
+      await nft(lab, renderRemoval());
+    }
+  }
+  console.log(`  conntrack alone          ${spread(bare, 0)} ns of CPU for a first packet`);
+  console.log(`  compiled / conntrack     ${spread(ratios.lookups)}`);
+  console.log(`  one by one / conntrack   ${spread(ratios.linear)}`);
+}
+
+const artifact = (input: FirewallInput) => ({ id: 'firewall/v', engine: 'firewall', owners: [], needs: [], input });
+
+/** Milliseconds of the driver, from input to enforced, with compiling and cutting of connections. */
+async function applyTimes(lab: FirewallLab, input: FirewallInput): Promise<void> {
+  const changed = {
+    ...input,
+    rules: input.rules.map((rule, index) => (index === 5 ? { ...rule, sources: ['99.1.2.0/24'] } : rule)),
+  };
+  const times = { first: [] as number[], change: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    await nft(lab, renderRemoval());
+    const fresh = artifact({ ...input });
+    let began = performance.now();
+    await firewallEngine.apply(lab.machine, fresh, undefined);
+    times.first.push(performance.now() - began);
+    began = performance.now();
+    await firewallEngine.apply(lab.machine, artifact({ ...changed }), fresh);
+    times.change.push(performance.now() - began);
+  }
+  console.log(`  first apply              ${spread(times.first, 0)} ms`);
+  console.log(`  one rule changed         ${spread(times.change, 0)} ms`);
+}
+
+/** New connections that are lost or leak while one rule set follows the other. */
+async function swapLoss(lab: FirewallLab, input: FirewallInput): Promise<void> {
+  const fixed = { priority: 0, protocols: [{ protocol: 'udp' as const, ports: [[7000, 7000]] as [number, number][] }] };
+  const [first] = input.rules;
+  if (first === undefined) return;
+  const always = {
+    ...first,
+    ...fixed,
+    id: 'bench/firewallRule/always',
+    action: 'allow' as const,
+    sources: ['0.0.0.0/0'],
+  };
+  const never = { ...always, id: 'bench/firewallRule/never', action: 'deny' as const };
+  const denied = { ...never, protocols: [{ protocol: 'udp' as const, ports: [[7001, 7001]] as [number, number][] }] };
+  const rules = [always, denied];
+  const sets = [input.rules.slice(0, -1), input.rules.slice(1)].map((list) =>
+    artifact({ ...input, rules: [...rules, ...list] }),
+  );
+  const [a, b] = sets;
+  if (a === undefined || b === undefined) return;
+  await firewallEngine.apply(lab.machine, a, undefined);
+  const packets = Array.from(
+    { length: 60_000 },
+    (_, index): Sent => ({
+      by: 'out',
+      packet: { source: '198.51.100.1', destination: '10.0.1.1', protocol: 17, port: 7000 + (index % 2) },
+    }),
+  );
+  let sending = true;
+  const exchange = lab.exchange(packets).finally(() => {
+    sending = false;
+  });
+  let swaps = 0;
+  for (let held = a; sending && swaps < 1000; swaps++) {
+    const next = held === a ? b : a;
+    await firewallEngine.apply(lab.machine, next, held);
+    held = next;
+  }
+  const arrived = await exchange;
+  const leaked = [...arrived].filter((tag) => tag % 2 === 1).length;
+  console.log(
+    `  ${swaps} swaps meanwhile: lost ${30_000 - (arrived.size - leaked)} of 30,000, leaked ${leaked} of 30,000`,
+  );
+}
+
+const lab = await firewallLab({ a: ['10.0.1.1'], b: ['10.0.1.2'] });
+try {
+  // The receiver drops at once, so that only the way to it is measured.
+  const sink = 'table ip sink { chain pre { type filter hook prerouting priority -400; policy drop; }; }\n';
+  for (const size of [10, 1000, 10_000]) {
+    const input = estateInput(estate(size, { target }), lab.hosts);
+    console.log(`${size} rules on one host`);
+    await nft(lab, sink, 'a');
+    await connectionCost(lab, input);
+    await nft(lab, 'delete table ip sink', 'a');
+    await applyTimes(lab, input);
+    await swapLoss(lab, input);
+  }
+  console.log('firewalld, ufw: not compared');
+} finally {
+  await lab.cleanup();
+}
