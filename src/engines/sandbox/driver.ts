@@ -6,7 +6,7 @@ import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { firstUser, imagesFolder } from '#engines/image/image.ts';
 import { canonical } from '#lib/hash.ts';
-import { readUsage } from './cgroup.ts';
+import { cpuOf, type Usage, usageFiles } from './cgroup.ts';
 import { execArgv } from './exec.ts';
 import { bootDigest, cgroupParent, imageRoot, placeOf, SandboxInput, type SandboxPlace } from './input.ts';
 import { renderConfig, renderHosts, renderResolver } from './oci.ts';
@@ -32,6 +32,20 @@ export interface SandboxStatus {
 }
 
 const readText = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
+
+/** Undefined when there is no such control group. */
+async function readUsage(group: string): Promise<Usage | undefined> {
+  const first = async (paths: readonly string[]): Promise<string | undefined> => {
+    for (const path of paths) {
+      const text = await readText(path);
+      if (text !== undefined) return text;
+    }
+    return undefined;
+  };
+  const files = usageFiles(group);
+  const [tasks, memory, cpu] = await Promise.all([first(files.tasks), first(files.memory), first(files.cpu)]);
+  return tasks === undefined ? undefined : { tasks: Number(tasks), memory: Number(memory ?? 0), cpu: cpuOf(cpu ?? '') };
+}
 
 /** The image that a disk was made from. It stands on that one for good, as a cloud's disk does. */
 async function diskImage(machine: Machine, at: string, input: SandboxInput, place: SandboxPlace): Promise<string> {

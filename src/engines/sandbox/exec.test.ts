@@ -37,7 +37,8 @@ test('a session cannot name a file elsewhere', () => {
   expect(() => resizeArgv(machine, 'lab/instance/server', '../x', { rows: 1, columns: 1 })).toThrow(RangeError);
 });
 
-test('a version 2 cpu.stat counts microseconds', () => {
+test('processor time is nanoseconds, whatever the version of the control groups', () => {
+  expect(cpuOf('1234567\n')).toBe(1_234_567);
   expect(cpuOf('usage_usec 1500\nuser_usec 1000\n')).toBe(1_500_000);
   expect(cpuOf('')).toBe(0);
 });
