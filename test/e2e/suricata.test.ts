@@ -1,48 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, readdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Artifact } from '#core/artifact.ts';
 import { asProblem } from '#core/problem.ts';
-import { suricataId } from '#engines/suricata/assemble.ts';
 import { suricataEngine } from '#engines/suricata/driver.ts';
-import { SuricataInput } from '#engines/suricata/input.ts';
 import { pathsOf, shortOf } from '#engines/suricata/paths.ts';
 import { rotate } from '#engines/suricata/rotation.ts';
 import { address } from '#lib/ip.ts';
 import { protocols, readPcap } from '#lib/packets.ts';
 import { sessionPcap } from '#lib/pcap.ts';
-import { pack } from '../../rules/index.ts';
-import { inNamespace, type TestMachine, testMachine } from '../machine.ts';
-import { smallSupervisor } from '../small-supervisor.ts';
+import { type DetectionLab, detectionLab, endpoint, hosts } from '../detection-lab.ts';
+import { inNamespace, type TestMachine } from '../machine.ts';
 
-const server = '10.2.0.2';
+const { server } = hosts;
 const siteRule = (sid: number, word: string): string =>
   `alert http any any -> any any (msg:"site ${word}"; flow:to_server; http.uri; content:"${word}"; classtype:web-application-attack; sid:${sid}; rev:1;)`;
 
+let lab: DetectionLab;
 let machine: TestMachine;
 let web: ChildProcess;
-const supervised = new Set<string>();
 
 beforeAll(async () => {
-  machine = await withSupervisor(await testMachine());
-  await chmod(dirname(machine.run), 0o711);
-  await buildFabric(machine);
+  lab = await detectionLab();
+  machine = lab.machine;
   web = spawnIn('srv', [process.execPath, '-e', webServer]);
   await sleep(300);
 }, 60_000);
 
 afterAll(async () => {
-  for (const name of supervised) await machine?.supervisor.remove(name);
   web?.kill('SIGKILL');
-  await machine?.cleanup();
+  await lab?.cleanup();
 }, 60_000);
 
 test('an endpoint is ready when the engine has reported a canary that came through the mirror', async () => {
-  await suricataEngine.check?.(machine, wanted());
-  await suricataEngine.apply(machine, wanted(), undefined);
-  const seen = await suricataEngine.observe?.(machine, wanted());
+  await suricataEngine.check?.(machine, endpoint());
+  await suricataEngine.apply(machine, endpoint(), undefined);
+  const seen = await suricataEngine.observe?.(machine, endpoint());
   expect(seen).toMatchObject({ artifact: 'suricata/lab/idsendpoint/one', state: 'ready' });
   expect(seen?.values['lab/idsEndpoint/one']).toMatchObject({ rulesFailed: 0 });
   expect(seen?.values['lab/idsEndpoint/one']?.rulesLoaded).toBeGreaterThan(80);
@@ -77,8 +70,8 @@ test('an attack is reported once for each end, with its request, its bytes and i
 
 test('the packets of an alerted session are on the disk after the next observation', async () => {
   const [alert] = await alertsFor('id=1-1 ');
-  const { packets } = pathsOf(machine, wanted().input);
-  expect((await suricataEngine.observe?.(machine, wanted()))?.state).toBe('ready');
+  const { packets } = pathsOf(machine, endpoint().input);
+  expect((await suricataEngine.observe?.(machine, endpoint()))?.state).toBe('ready');
   const session = {
     protocol: protocols.tcp,
     source: address('10.1.0.2'),
@@ -97,30 +90,30 @@ test('the packets of an alerted session are on the disk after the next observati
 });
 
 test('the engine runs as a user of its own with nothing but the right to read raw packets', async () => {
-  const status = await machine.supervisor.status(shortOf(wanted().input));
+  const status = await machine.supervisor.status(shortOf(endpoint().input));
   const proc = await readFile(`/proc/${status?.pid}/status`, 'utf8');
   expect(proc).toMatch(/^CapBnd:\s+0000000000002000$/m);
   expect(proc).toMatch(/^CapEff:\s+0000000000002000$/m);
   expect(Number(/^Uid:\s+(\d+)/m.exec(proc)?.[1])).toBeGreaterThan(1_000_000_000);
-  expect(await machine.sh(`stat -c %a:%g ${pathsOf(machine, wanted().input).eve}`)).toBe(
+  expect(await machine.sh(`stat -c %a:%g ${pathsOf(machine, endpoint().input).eve}`)).toBe(
     `640:${machine.users.control.gid}\n`,
   );
 });
 
 test('applying the same again neither restarts nor reloads', async () => {
-  const before = await machine.supervisor.status(shortOf(wanted().input));
+  const before = await machine.supervisor.status(shortOf(endpoint().input));
   const reloaded = await lastReload();
-  await suricataEngine.apply(machine, wanted(), wanted());
-  expect((await machine.supervisor.status(shortOf(wanted().input)))?.pid).toBe(before?.pid);
+  await suricataEngine.apply(machine, endpoint(), endpoint());
+  expect((await machine.supervisor.status(shortOf(endpoint().input)))?.pid).toBe(before?.pid);
   expect(await lastReload()).toBe(reloaded);
 });
 
 test('rules are exchanged while attacks go on, and every attack is reported', async () => {
-  const before = await machine.supervisor.status(shortOf(wanted().input));
+  const before = await machine.supervisor.status(shortOf(endpoint().input));
   const total = 300;
   const attacking = attack(2, total, 10);
   for (const word of ['first-word', 'second-word', 'third-word']) {
-    const changed = wanted({ siteRules: siteRule(1_000_001, word) });
+    const changed = endpoint({ siteRules: siteRule(1_000_001, word) });
     await suricataEngine.check?.(machine, changed);
     await suricataEngine.apply(machine, changed, undefined);
   }
@@ -134,11 +127,11 @@ test('rules are exchanged while attacks go on, and every attack is reported', as
   });
   expect(found.size).toBe(total);
   expect(await alertsFor('first-word')).toEqual([]);
-  expect((await machine.supervisor.status(shortOf(wanted().input)))?.pid).toBe(before?.pid);
+  expect((await machine.supervisor.status(shortOf(endpoint().input)))?.pid).toBe(before?.pid);
 });
 
 test('a broken rule of the site is refused by its line in the words of the engine, and the former rules stay', async () => {
-  const broken = wanted({
+  const broken = endpoint({
     siteRules: `# ours\n${siteRule(1_000_001, 'third-word')}\nalert http any any -> any any (msg:"bad"; http.urii; content:"x"; sid:1000002;)`,
   });
   const problem = asProblem(await suricataEngine.check?.(machine, broken).catch((error: unknown) => error));
@@ -153,26 +146,28 @@ test('every broken rule is named, and numbers that belong to the pack or to cana
   const rules = ['alert foo', siteRule(1_000_001, 'fine'), 'alert tcp any any -> any 99999999 (sid:1000003;)'].join(
     '\n',
   );
-  const two = asProblem(await suricataEngine.check?.(machine, wanted({ siteRules: rules })).catch((it: unknown) => it));
+  const two = asProblem(
+    await suricataEngine.check?.(machine, endpoint({ siteRules: rules })).catch((it: unknown) => it),
+  );
   expect(two.details.map((it) => it.at.split(' ').slice(1).join(' '))).toEqual([
     'siteRules line 1',
     'siteRules line 3',
   ]);
-  const taken = wanted({ siteRules: siteRule(9_000_100, 'taken') });
+  const taken = endpoint({ siteRules: siteRule(9_000_100, 'taken') });
   const problem = asProblem(await suricataEngine.check?.(machine, taken).catch((it: unknown) => it));
   expect(problem.at).toContain('siteRules line 1');
-  const canary = wanted({ siteRules: `\n${siteRule(9_000_001, 'canary')}` });
+  const canary = endpoint({ siteRules: `\n${siteRule(9_000_001, 'canary')}` });
   expect(asProblem(await suricataEngine.check?.(machine, canary).catch((it: unknown) => it)).at).toContain('line 2');
 });
 
 test('an engine that was killed comes back by itself and proves itself again', async () => {
-  const name = shortOf(wanted().input);
+  const name = shortOf(endpoint().input);
   const before = await machine.supervisor.status(name);
   await machine.supervisor.signal(name, 'KILL');
   const seen = await eventually(async () => {
     const status = await machine.supervisor.status(name);
     if (status?.up !== true || status.pid === before?.pid) return undefined;
-    const observation = await suricataEngine.observe?.(machine, wanted());
+    const observation = await suricataEngine.observe?.(machine, endpoint());
     return observation?.state === 'ready' ? observation : undefined;
   });
   expect(seen.values['lab/idsEndpoint/one']?.uptimeSeconds).toBeLessThan(60);
@@ -181,9 +176,9 @@ test('an engine that was killed comes back by itself and proves itself again', a
 });
 
 test('events go on in a new file when the old one has grown too large', async () => {
-  const { eve } = pathsOf(machine, wanted().input);
+  const { eve } = pathsOf(machine, endpoint().input);
   expect(await rotate(eve, 1)).toBe(true);
-  await machine.supervisor.signal(shortOf(wanted().input), 'HUP');
+  await machine.supervisor.signal(shortOf(endpoint().input), 'HUP');
   await eventually(async () => ((await readFile(eve, 'utf8').catch(() => '')) === '' ? undefined : true));
   await attack(5, 1, 0);
   await eventually(async () => ((await readFile(eve, 'utf8')).includes('id=5-1') ? true : undefined));
@@ -191,42 +186,26 @@ test('events go on in a new file when the old one has grown too large', async ()
 });
 
 test('traffic logs are a setting that restarts the engine and adds an event for each session', async () => {
-  const logging = wanted({ trafficLogs: true });
-  await suricataEngine.apply(machine, logging, wanted());
+  const logging = endpoint({ trafficLogs: true });
+  await suricataEngine.apply(machine, logging, endpoint());
   expect((await suricataEngine.observe?.(machine, logging))?.state).toBe('ready');
-  await suricataEngine.apply(machine, wanted(), logging);
+  await suricataEngine.apply(machine, endpoint(), logging);
 });
 
 test('an endpoint whose canary cannot arrive is not ready, and says what was seen', async () => {
-  const lost = wanted({ canary: { address: '198.51.100.9', port: 9, from: 'v' } });
-  const problem = asProblem(await suricataEngine.apply(machine, lost, wanted()).catch((it: unknown) => it));
+  const lost = endpoint({ canary: { address: '198.51.100.9', port: 9, from: 'v' } });
+  const problem = asProblem(await suricataEngine.apply(machine, lost, endpoint()).catch((it: unknown) => it));
   expect(problem.code).toBe('ENGINE_FAILED');
   expect(problem.message).toMatch(/did not report a canary to 198\.51\.100\.9:9/);
 });
 
 test('removing the endpoint leaves neither process nor file', async () => {
-  await suricataEngine.remove(machine, wanted());
-  await suricataEngine.remove(machine, wanted());
-  expect(await machine.supervisor.status(shortOf(wanted().input))).toBeUndefined();
-  const { folder, logs } = pathsOf(machine, wanted().input);
+  await suricataEngine.remove(machine, endpoint());
+  await suricataEngine.remove(machine, endpoint());
+  expect(await machine.supervisor.status(shortOf(endpoint().input))).toBeUndefined();
+  const { folder, logs } = pathsOf(machine, endpoint().input);
   for (const path of [folder, logs]) expect(await readdir(path).catch(() => 'gone')).toBe('gone');
 });
-
-function wanted(change: Partial<SuricataInput> = {}): Artifact<SuricataInput> {
-  const input = SuricataInput.parse({
-    name: 'lab/idsEndpoint/one',
-    namespace: 'ids',
-    interfaces: ['x0', 'y0'],
-    trafficLogs: false,
-    pack: pack.version,
-    siteRules: '',
-    homeNetworks: [],
-    canary: { address: '192.0.2.53', port: 7, from: 'v' },
-    after: [],
-    ...change,
-  });
-  return { id: suricataId(input.name), engine: 'suricata', owners: [], needs: [], input };
-}
 
 interface Alert {
   readonly event_type: string;
@@ -243,7 +222,7 @@ interface Alert {
 
 /** Alerts whose request holds a text; a space at its end stands for the end of the path. */
 async function alertsFor(text: string): Promise<Alert[]> {
-  const eve = await readFile(pathsOf(machine, wanted().input).eve, 'utf8').catch(() => '');
+  const eve = await readFile(pathsOf(machine, endpoint().input).eve, 'utf8').catch(() => '');
   return eve
     .split('\n')
     .filter((line) => line.includes('"event_type":"alert"') && line.endsWith('}'))
@@ -252,7 +231,7 @@ async function alertsFor(text: string): Promise<Alert[]> {
 }
 
 const lastReload = async () =>
-  (await suricataEngine.observe?.(machine, wanted()))?.values['lab/idsEndpoint/one']?.lastReload;
+  (await suricataEngine.observe?.(machine, endpoint()))?.values['lab/idsEndpoint/one']?.lastReload;
 
 async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (let attempt = 0; attempt < 300; attempt++) {
@@ -286,52 +265,4 @@ async function request(...words: readonly string[]): Promise<void> {
 function spawnIn(namespace: string, argv: readonly string[]): ChildProcess {
   const [program = '', ...words] = inNamespace(machine.namespace(namespace), argv);
   return spawn(program, words, { stdio: 'ignore' });
-}
-
-async function withSupervisor(base: TestMachine): Promise<TestMachine> {
-  const plain = smallSupervisor(`${base.run}/supervisor`);
-  return {
-    ...base,
-    supervisor: {
-      ...plain,
-      ensure: (spec) => {
-        supervised.add(spec.name);
-        const argv = spec.namespace === undefined ? spec.argv : inNamespace(base.namespace(spec.namespace), spec.argv);
-        return plain.ensure({ ...spec, argv });
-      },
-    },
-  };
-}
-
-/** Two hosts, a router between them that mirrors both, and the endpoint's namespace with its two collectors. */
-async function buildFabric({ addNamespace, sh, exec, namespace }: TestMachine): Promise<void> {
-  for (const name of ['v', 'att', 'srv', 'ids']) await addNamespace(name);
-  const pair = async (near: string, host: string, far: string, mtu = 1500) => {
-    await sh(
-      `ip link add ${near} netns ${namespace('v')} mtu ${mtu} type veth peer name ${far} netns ${namespace(host)} mtu ${mtu}`,
-    );
-    await sh(`ip link set ${near} up`, { namespace: 'v' });
-    await sh(`ip link set ${far} up`, { namespace: host });
-  };
-  for (const [host, net] of [
-    ['att', '10.1.0'],
-    ['srv', '10.2.0'],
-  ] as const) {
-    await pair(`v-${host}`, host, 'eth0');
-    await sh(`ip addr add ${net}.1/24 dev v-${host}`, { namespace: 'v' });
-    await sh(`ip addr add ${net}.2/24 dev eth0`, { namespace: host });
-    await sh(`ip route add default via ${net}.1`, { namespace: host });
-  }
-  await sh('sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1', { namespace: 'v' });
-  await sh('sysctl -qw net.ipv6.conf.all.disable_ipv6=1', { namespace: 'ids' });
-  await pair('X', 'ids', 'x0', 9000);
-  await pair('Y', 'ids', 'y0', 9000);
-  await sh('ip addr add 192.0.2.52/31 dev X', { namespace: 'v' });
-  await sh('ip neigh replace 192.0.2.53 lladdr 02:00:00:00:00:53 dev X nud permanent', { namespace: 'v' });
-  const mirror = `table netdev mirror {
-    chain tx { type filter hook ingress devices = { "v-att", "v-srv" } priority -450; policy accept; meta l4proto { tcp, udp, icmp } dup to "X"; }
-    chain rx { type filter hook egress devices = { "v-att", "v-srv" } priority 450; policy accept; meta l4proto { tcp, udp, icmp } dup to "Y"; }
-  }`;
-  const { stderr } = await exec(['nft', '-f', '-'], { namespace: 'v', stdin: mirror });
-  expect(stderr).toBe('');
 }
