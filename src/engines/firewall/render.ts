@@ -12,15 +12,21 @@ import { table } from './text.ts';
  */
 export const vouchedMark = 0x76617562;
 
+/** The permanent maps and sets: what decides which classes are in force, and what numbers are looked up in. */
+const declarations = {
+  egress_of: ['map', 'type ipv4_addr : verdict;'],
+  ingress_of: ['map', 'type ipv4_addr : verdict;'],
+  verdict_egress: ['map', 'type mark : verdict; counter;'],
+  verdict_ingress: ['map', 'type mark : verdict; counter;'],
+  hosts: ['set', 'type ipv4_addr;'],
+  denied_to: ['set', 'type ipv4_addr; counter;'],
+  uplinks: ['set', 'type ifname;'],
+} as const;
+
 /** The part that stays: hooked chains that drop by default, and the maps through which everything else is reached. */
-const base = `  map egress_of { type ipv4_addr : verdict; }
-  map ingress_of { type ipv4_addr : verdict; }
-  map verdict_egress { type mark : verdict; counter; }
-  map verdict_ingress { type mark : verdict; counter; }
-  set hosts { type ipv4_addr; }
-  set denied_to { type ipv4_addr; counter; }
-  set uplinks { type ifname; }
-  set log_rate { type ipv4_addr . mark; size 65535; flags dynamic,timeout; timeout 1m; }
+const base = `${Object.entries(declarations)
+  .map(([name, [kind, type]]) => `  ${kind} ${name} { ${type} }\n`)
+  .join('')}  set log_rate { type ipv4_addr . mark; size 65535; flags dynamic,timeout; timeout 1m; }
   chain allowed {
     ct mark set meta mark accept
   }
@@ -97,7 +103,7 @@ const objectText = (object: FirewallObject): string =>
 
 /** The elements of the permanent maps and sets, by name, as key and data; data is empty in sets. */
 type Elements = Readonly<Record<MapName, ReadonlyMap<string, string>>>;
-type MapName = (typeof judged)[number] | (typeof dispatched)[number];
+type MapName = keyof typeof declarations;
 /** Reached by number or only counted: may hold more than the classes in force need. */
 const judged = ['verdict_egress', 'verdict_ingress', 'denied_to'] as const;
 /** What decides which classes are in force. */
@@ -153,7 +159,7 @@ export function contentsOf(model: FirewallModel): Contents {
 export function renderWhole(model: FirewallModel): string {
   const { elements, marker } = contentsOf(model);
   const objects = model.objects.map(objectText).join('');
-  const filled = [...judged, ...dispatched].map((name) => change('add', name, [...elements[name]])).join('');
+  const filled = [...judged, ...dispatched].map((name) => added(name, [...elements[name]])).join('');
   return [replaced('inet', table, base + objects), filled, replaced('ip6', lockTable, lock), markerText(marker)].join(
     '',
   );
@@ -176,20 +182,17 @@ export function renderTransition(from: Contents, model: FirewallModel): Transiti
     names.map((name) => compared(name, from.elements[name], to.elements[name]));
   const verdicts = changes(judged);
   const dispatch = changes(dispatched);
-  const textOf = (list: typeof verdicts, part: 'added' | 'replaced' | 'gone') => list.map((it) => it[part]).join('');
+  const textOf = (list: typeof verdicts, part: 'added' | 'replaced' | 'gone' | 'anew') =>
+    list.map((it) => it[part]).join('');
   return {
     load: [
       markerText({ ...from.marker, settled: false }),
       missing.length > 0 ? `table inet ${table} {\n${missing.join('')}}\n` : '',
       textOf(verdicts, 'added'),
     ].join(''),
-    swap: [
-      textOf(verdicts, 'replaced'),
-      textOf(dispatch, 'gone'),
-      textOf(dispatch, 'replaced'),
-      textOf(dispatch, 'added'),
-      markerText({ ...to.marker, settled: false }),
-    ].join(''),
+    swap: [textOf(verdicts, 'replaced'), textOf(dispatch, 'anew'), markerText({ ...to.marker, settled: false })].join(
+      '',
+    ),
     cleanup: [textOf(verdicts, 'gone'), withoutObjects(from, to), markerText(to.marker)].join(''),
   };
 }
@@ -205,22 +208,37 @@ function withoutObjects(from: Contents, to: Contents): string {
 }
 
 function compared(name: MapName, from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>) {
-  const added = [...to].filter(([key]) => !from.has(key));
   const changed = [...to].filter(([key, data]) => from.has(key) && from.get(key) !== data);
   const gone = [...from].filter(([key]) => !to.has(key)).sort(([a], [b]) => byText(a, b));
   const former = changed.map(([key]) => [key, from.get(key) ?? ''] as const);
   return {
-    added: change('add', name, added),
-    replaced: change('delete', name, former) + change('add', name, changed),
-    gone: change('delete', name, gone),
+    added: added(
+      name,
+      [...to].filter(([key]) => !from.has(key)),
+    ),
+    replaced: removed(name, former) + added(name, changed),
+    gone: removed(name, gone),
+    /** All elements anew, for maps without counters. Emptying first is far cheaper for nft than deleting some. */
+    anew: changed.length + gone.length > 0 || to.size > from.size ? flushed(name) + added(name, [...to]) : '',
   };
 }
 
-function change(verb: 'add' | 'delete', name: MapName, elements: readonly (readonly [string, string])[]): string {
+type Pairs = readonly (readonly [string, string])[];
+
+const listed = (elements: Pairs): string =>
+  elements.map(([key, data]) => (data === '' ? key : `${key} : ${data}`)).join(',\n');
+
+/** Written as a declaration with elements, because for `add element` nft first reads the whole table back. */
+function added(name: MapName, elements: Pairs): string {
   if (elements.length === 0) return '';
-  const list = elements.map(([key, data]) => (data === '' ? key : `${key} : ${data}`)).join(',\n');
-  return `${verb} element inet ${table} ${name} {\n${list}\n}\n`;
+  const [kind, type] = declarations[name];
+  return `table inet ${table} {\n  ${kind} ${name} { ${type} elements = {\n${listed(elements)}\n} ; }\n}\n`;
 }
+
+const removed = (name: MapName, elements: Pairs): string =>
+  elements.length === 0 ? '' : `delete element inet ${table} ${name} {\n${listed(elements)}\n}\n`;
+
+const flushed = (name: MapName): string => `flush ${declarations[name][0]} inet ${table} ${name}\n`;
 
 /** Takes everything of ours away; the namespace then forwards whatever it routes. */
 export const renderRemoval = (): string =>
