@@ -7,7 +7,7 @@ import type { MetadataFragment } from './metadata/input.ts';
 import type { MirrorFragment } from './mirror/input.ts';
 import type { NamespaceFragment } from './namespace/input.ts';
 import type { NatFragment } from './nat/input.ts';
-import type { SandboxInput } from './sandbox/input.ts';
+import type { SandboxFragment } from './sandbox/assemble.ts';
 import type { SuricataInput } from './suricata/input.ts';
 import type { UlogdInput } from './ulogd/input.ts';
 
@@ -21,7 +21,7 @@ export interface EngineFragments {
   readonly dnsmasq: DnsFragment;
   readonly metadata: MetadataFragment;
   readonly image: ImageInput;
-  readonly sandbox: SandboxInput;
+  readonly sandbox: SandboxFragment;
   readonly suricata: SuricataInput;
   readonly ulogd: UlogdInput;
 }

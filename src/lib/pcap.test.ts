@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { packetsIn, type PcapSession, sessionPcap } from './pcap.ts';
+import { type PcapSession, packetsIn, sessionPcap } from './pcap.ts';
 
 const client = 0xc0a80a0a;
 const server = 0xc0a80a14;
@@ -93,7 +93,14 @@ describe('cutting a session out of a capture', () => {
   });
 
   test('keeps later fragments of a packet whose first fragment belongs', () => {
-    const first = packet({ from: client, to: server, fromPort: 59182, toPort: 80, fragment: 0x2000, identification: 7 });
+    const first = packet({
+      from: client,
+      to: server,
+      fromPort: 59182,
+      toPort: 80,
+      fragment: 0x2000,
+      identification: 7,
+    });
     const later = packet({ from: client, to: server, fragment: 3, identification: 7 });
     const foreign = packet({ from: client, to: server, fragment: 3, identification: 8 });
     expect(packetsIn(sessionPcap(pcap([first, later, foreign]), session) ?? new Uint8Array())).toBe(2);

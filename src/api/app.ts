@@ -1,0 +1,26 @@
+import { Hono } from 'hono';
+import { Problem } from '#core/problem.ts';
+import { changeRoutes } from './changes.ts';
+import type { ApiParts, Env } from './context.ts';
+import { logRoutes } from './logs.ts';
+import { resourceRoutes } from './resources.ts';
+import { answerProblem, audited, authenticated, limited, requestId, sized } from './steps.ts';
+import { systemRoutes } from './system.ts';
+import { threatRoutes } from './threats.ts';
+
+/** The REST API. The order of the steps is the order of this list; nothing is answered before all of them. */
+export function apiApp(parts: ApiParts): Hono<Env> {
+  const app = new Hono<Env>();
+  app.onError(answerProblem);
+  app.notFound((context) => {
+    const problem = new Problem('NOT_FOUND', { at: context.req.path, message: 'there is nothing at this path', fix: 'GET /v1/openapi.json lists the paths.' });
+    return answerProblem(problem, context);
+  });
+  app.use('*', requestId);
+  app.use('*', limited(parts));
+  app.use('*', sized);
+  app.use('*', audited(parts));
+  app.use('*', authenticated(parts));
+  for (const routes of [systemRoutes, changeRoutes, threatRoutes, logRoutes, resourceRoutes]) app.route('/v1', routes(parts));
+  return app;
+}

@@ -1,0 +1,24 @@
+import type { Context } from 'hono';
+import type * as z from 'zod';
+import { Problem } from '#core/problem.ts';
+import { dotted } from '#plan/site.ts';
+import { parseBy } from '#plan/issues.ts';
+import type { Env } from './context.ts';
+
+/** The body as JSON. */
+export async function bodyOf(context: Context<Env>): Promise<unknown> {
+  const text = await context.req.text();
+  if (text.trim() === '') return {};
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new Problem('INVALID_REQUEST', { at: 'body', message: `not JSON: ${error instanceof Error ? error.message : ''}`, fix: 'Send a JSON document.', cause: error });
+  }
+}
+
+/** A body or a query by its schema; every mistake is named. */
+export function parsedBy<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = parseBy(schema, value);
+  if (result.ok) return result.value;
+  throw Problem.all(result.mistakes.map((it) => ({ code: 'INVALID_REQUEST', at: dotted(it.path) || 'request', message: it.message, fix: it.fix })));
+}

@@ -1,0 +1,109 @@
+import { Hono } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import * as z from 'zod';
+import { severities, type Threat } from '#control/threats/threat.ts';
+import { Problem } from '#core/problem.ts';
+import { parsedBy } from './body.ts';
+import type { ApiParts, Env } from './context.ts';
+
+const Time = z.iso.datetime({ offset: true });
+const Flag = z.enum(['true', 'false']);
+
+const ListQuery = z.strictObject({
+  endpoint: z.string().optional().describe('Only of this endpoint.'),
+  network: z.string().optional().describe('Only of this network.'),
+  minimumSeverity: z.enum(severities).optional().describe('This severity and graver ones.'),
+  threatId: z.string().optional().describe('Only this threat.'),
+  name: z.string().optional().describe('Part of the name, in any case.'),
+  source: z.string().optional().describe('Address of the side that opened the session.'),
+  destination: z.string().optional().describe('Address of the other side.'),
+  instance: z.string().optional().describe('Instance at either end.'),
+  from: Time.optional().describe('Seen at this time or later (RFC 3339).'),
+  to: Time.optional().describe('Seen before this time.'),
+  fold: Flag.optional().describe('Both mirrored copies of a session as one; default true.'),
+  order: z.enum(['newest', 'oldest']).optional().describe('By time; default newest first.'),
+  limit: z.string().regex(/^\d{1,4}$/).optional().describe('At most so many; default 50, at most 1000.'),
+  pageToken: z.string().optional().describe('From the answer before.'),
+});
+
+const StreamQuery = z.strictObject({
+  minimumSeverity: z.enum(severities).optional(),
+  fold: Flag.optional(),
+});
+
+/** Threats: list, one with its packets, counts, and a live stream. */
+export function threatRoutes(parts: ApiParts): Hono<Env> {
+  const app = new Hono<Env>();
+  const base = '/projects/:project/threats';
+
+  app.get(base, async (context) => {
+    const { name, fold, limit, ...query } = parsedBy(ListQuery, context.req.query());
+    const page = await parts.threats.list({
+      project: context.req.param('project'),
+      ...defined(query),
+      ...(name === undefined ? {} : { nameContains: name }),
+      ...(fold === undefined ? {} : { fold: fold === 'true' }),
+      ...(limit === undefined ? {} : { limit: Math.max(1, Math.min(1000, Number(limit))) }),
+    });
+    return context.json(page);
+  });
+
+  app.get(`${base}:counts`, async (context) => {
+    const project = context.req.param('project');
+    return context.json({ bySeverity: await parts.threats.counts({ project }), names: await parts.threats.topNames({ project, limit: 20 }) });
+  });
+
+  app.get(`${base}:stream`, (context) => {
+    const project = context.req.param('project');
+    const { minimumSeverity, fold } = parsedBy(StreamQuery, context.req.query());
+    const least = minimumSeverity === undefined ? 0 : severities.indexOf(minimumSeverity);
+    const wanted = (it: Threat): boolean =>
+      it.project === project && severities.indexOf(it.severity) >= least && (fold !== 'true' || !it.folded);
+    return streamSSE(context, async (stream) => {
+      const queue: Threat[] = [];
+      let wake = () => {};
+      const stop = parts.onThreat((threat) => {
+        // A reader who does not read is cut off; the list has everything.
+        if (wanted(threat) && queue.length < 10_000) queue.push(threat);
+        wake();
+      });
+      const beat = setInterval(() => wake(), 15_000);
+      stream.onAbort(() => wake());
+      while (!stream.aborted) {
+        const threat = queue.shift();
+        if (threat !== undefined) await stream.writeSSE({ event: 'threat', id: threat.id, data: JSON.stringify(threat) });
+        else {
+          await new Promise<void>((resolve) => (wake = resolve));
+          if (queue.length === 0) await stream.writeSSE({ event: 'beat', data: '' });
+        }
+      }
+      clearInterval(beat);
+      stop();
+    });
+  });
+
+  app.get(`${base}/:id`, async (context) => context.json(await found(parts, context.req.param('project'), context.req.param('id'))));
+
+  app.get(`${base}/:id/pcap`, async (context) => {
+    const threat = await found(parts, context.req.param('project'), context.req.param('id'));
+    const packets = await parts.packetsOf(threat);
+    if (packets === undefined) {
+      throw new Problem('NOT_FOUND', { at: `threat ${threat.id}`, message: 'the packets of its session were not kept, or are gone by now', fix: 'The packet that matched is in the threat itself: `vauban threats describe ID`.' });
+    }
+    context.header('content-type', 'application/vnd.tcpdump.pcap');
+    context.header('content-disposition', `attachment; filename="threat-${threat.id}.pcap"`);
+    return context.body(new Uint8Array(packets));
+  });
+  return app;
+}
+
+async function found(parts: ApiParts, project: string, id: string): Promise<Threat> {
+  const threat = await parts.threats.get(id);
+  if (threat !== undefined && threat.project === project) return threat;
+  throw new Problem('NOT_FOUND', { at: `threat ${id}`, message: `there is no such threat in project ${project}`, fix: '`vauban threats list` shows them.' });
+}
+
+/** Without the fields that are undefined, as the store's types ask for. */
+function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

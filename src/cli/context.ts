@@ -1,0 +1,74 @@
+import type { CommandContext } from '@stricli/core';
+import { existsSync, readFileSync } from 'node:fs';
+import { Client } from '#client/client.ts';
+import { DEFAULT_STATE, deploymentAt, type Deployment, type Settings } from '#core/deployment.ts';
+import { Problem } from '#core/problem.ts';
+import type { Style } from './style.ts';
+
+/** What a verb may touch. */
+export interface Cli extends CommandContext {
+  readonly process: CommandContext['process'] & { exitCode?: number | string | null };
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly style: Style;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Writes a line to standard output. */
+  print(text: string): void;
+  /** Writes a line to standard error: progress, warnings. */
+  note(text: string): void;
+}
+
+/** Flags that every verb which talks to the API has. */
+export interface Target {
+  readonly state?: string;
+  readonly project?: string;
+}
+
+export const stateOf = (cli: Cli, target: Pick<Target, 'state'>): string => target.state ?? cli.env['VAUBAN_STATE'] ?? DEFAULT_STATE;
+
+export const deploymentOf = (cli: Cli, target: Pick<Target, 'state'>): Deployment => deploymentAt(stateOf(cli, target));
+
+/**
+ * The API of a deployment. VAUBAN_API, VAUBAN_TOKEN (or VAUBAN_TOKEN_FILE) and VAUBAN_CA_FILE name one elsewhere; without
+ * them it is the one on this machine, with the administrator's token.
+ */
+export function clientOf(cli: Cli, target: Target): Client {
+  const deployment = deploymentOf(cli, target);
+  const settings = readText(`${deployment.state}/settings.json`);
+  const { host, port } = settings === undefined ? { host: '127.0.0.1', port: 8443 } : (JSON.parse(settings) as Settings);
+  const address = cli.env['VAUBAN_API'] ?? `https://${host}:${port}`;
+  const tokenFile = cli.env['VAUBAN_TOKEN_FILE'] ?? `${deployment.apiFolder}/admin.token`;
+  const token = cli.env['VAUBAN_TOKEN'] ?? readText(tokenFile)?.trim();
+  const authority = readText(cli.env['VAUBAN_CA_FILE'] ?? `${deployment.apiFolder}/server.crt`);
+  if (token === undefined || authority === undefined) {
+    const missing = settings === undefined && cli.env['VAUBAN_API'] === undefined;
+    throw new Problem(missing ? 'HOST_UNREACHABLE' : 'UNAUTHENTICATED', {
+      at: tokenFile,
+      message: missing ? `there is no deployment at ${deployment.state}` : 'the token or the certificate cannot be read',
+      fix: missing ? 'Make one with `sudo ./vauban up examples/cloud-ids`.' : 'Run this as root, or set VAUBAN_TOKEN_FILE and VAUBAN_CA_FILE.',
+    });
+  }
+  return new Client({ address, token, authority });
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The project that was named, or the only one there is. */
+export async function projectOf(cli: Cli, client: Client, target: Target): Promise<string> {
+  const named = target.project ?? cli.env['VAUBAN_PROJECT'];
+  if (named !== undefined) return named;
+  const { projects } = await client.get<{ projects: string[] }>('/v1/projects');
+  const [only, ...more] = projects;
+  if (only !== undefined && more.length === 0) return only;
+  throw new Problem('INVALID_REQUEST', {
+    at: '--project',
+    message: only === undefined ? 'there is no project yet' : `there are several projects: ${projects.join(', ')}`,
+    fix: only === undefined ? 'Apply a site first: `vauban apply FILE`.' : 'Name one with --project, or set VAUBAN_PROJECT.',
+  });
+}

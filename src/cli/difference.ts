@@ -1,0 +1,43 @@
+import type { Difference, ResourceChange } from '#plan/difference.ts';
+import { count } from '#lib/text.ts';
+import type { Cli } from './context.ts';
+
+const signs = { create: '+', update: '~', delete: '-' } as const;
+
+/** Prints a difference as a person reads it: what changes, what it means, what the machine does about it. */
+export function printDifference(cli: Cli, difference: Difference): void {
+  const { resources, artifacts } = difference;
+  if (resources.length === 0 && artifacts.length === 0) return cli.print('Nothing would change.');
+  const meanings = resources.flatMap((it) => it.meaning);
+  for (const change of resources) printChange(cli, change);
+  if (meanings.length > 0) {
+    cli.print('');
+    cli.print(cli.style.bold('What it means'));
+    for (const it of meanings) cli.print(`  ${it}`);
+  }
+  const of = (action: string) => artifacts.filter((it) => it.action === action).length;
+  cli.print('');
+  cli.print(
+    `${count(resources.length, 'resource')} change; the machine takes up ${of('hold')}, changes ${of('change')} and lets go of ${of('release')} things.`,
+  );
+  return undefined;
+}
+
+function printChange(cli: Cli, { action, project, kind, name, fields }: ResourceChange): void {
+  const paint = { create: cli.style.green, update: cli.style.yellow, delete: cli.style.red }[action];
+  cli.print(paint(`${signs[action]} ${kind} ${name}`) + cli.style.dim(`  (${project})`));
+  if (action === 'delete') return;
+  for (const { field, before, after } of fields) {
+    if (action === 'create') {
+      if (isPlain(after)) cli.print(`    ${field}: ${shown(after)}`);
+    } else cli.print(`    ${field}: ${shown(before)} ${cli.style.dim('->')} ${shown(after)}`);
+  }
+}
+
+const isPlain = (value: unknown): boolean => value !== '' && value !== false && !(Array.isArray(value) && value.length === 0) && !(typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+
+function shown(value: unknown): string {
+  if (value === undefined) return '(none)';
+  const text = JSON.stringify(value);
+  return text.length <= 100 ? text : `${text.slice(0, 97)}...`;
+}

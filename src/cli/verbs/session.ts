@@ -1,0 +1,128 @@
+import { buildCommand } from '@stricli/core';
+import type { ResourceDocument } from '#api/resources.ts';
+import type { Operation } from '#control/operations.ts';
+import { follow } from '../progress.ts';
+import { encodeFrame, encodeJsonFrame, FrameReader } from '#lib/frames.ts';
+import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
+import { targetAliases, targetFlags } from '../flags.ts';
+import type { Client } from '#client/client.ts';
+
+interface Wanted {
+  readonly project: string;
+  readonly instance: string;
+  readonly argv: readonly string[];
+  readonly user: string;
+  readonly tty: boolean;
+}
+
+/** Runs a command in an instance with our own input and output; its exit code becomes ours. */
+async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<void> {
+  const socket = await client.session(`/v1/projects/${wanted.project}/instances/${encodeURIComponent(wanted.instance)}/session`);
+  const { stdin, stdout } = cli;
+  const size = () => ({ rows: stdout.rows || 24, columns: stdout.columns || 80 });
+  socket.write(
+    encodeJsonFrame('input', {
+      artifact: 'instance',
+      argv: wanted.argv,
+      user: wanted.user,
+      ...(wanted.tty ? { tty: { ...size(), term: cli.env['TERM'] ?? 'xterm-256color' } } : {}),
+    }),
+  );
+  const resized = (): void => {
+    socket.write(encodeJsonFrame('resize', size()));
+  };
+  const typed = (chunk: Buffer): void => {
+    socket.write(encodeFrame('input', chunk));
+  };
+  if (wanted.tty) {
+    stdin.setRawMode(true);
+    stdout.on('resize', resized);
+  }
+  stdin.on('data', typed);
+  stdin.on('end', () => socket.write(encodeFrame('end')));
+  const reader = new FrameReader();
+  let code = 255;
+  await new Promise<void>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      for (const { type, payload } of reader.push(chunk)) {
+        if (type === 'output') stdout.write(payload);
+        if (type === 'error') process.stderr.write(payload);
+        if (type === 'exit') {
+          const end = JSON.parse(payload.toString()) as { code: number; message?: string };
+          if (end.message !== undefined) cli.note(end.message);
+          code = end.code;
+        }
+      }
+    });
+    socket.on('error', () => resolve());
+    socket.on('close', () => resolve());
+  });
+  if (wanted.tty) {
+    stdin.setRawMode(false);
+    stdout.off('resize', resized);
+  }
+  stdin.off('data', typed);
+  stdin.pause();
+  stdin.unref();
+  cli.process.exitCode = code;
+}
+
+const userFlag = { kind: 'parsed', parse: String, optional: true, brief: 'User inside the instance', placeholder: 'name' } as const;
+const instanceParameter = { brief: 'Instance', parse: String, placeholder: 'instance' } as const;
+
+export const exec = buildCommand({
+  docs: { brief: 'Run a command in an instance: `vauban exec attacker -- curl http://192.168.10.20/`' },
+  parameters: {
+    flags: { ...targetFlags, user: userFlag },
+    aliases: { ...targetAliases, u: 'user' },
+    positional: { kind: 'array', parameter: { brief: 'Instance, then the command and its arguments', parse: String, placeholder: 'word' }, minimum: 2 },
+  },
+  async func(this: Cli, flags: Target & { readonly user?: string }, instance: string, ...argv: string[]) {
+    const client = clientOf(this, flags);
+    const project = await projectOf(this, client, flags);
+    const tty = this.stdin.isTTY === true && this.stdout.isTTY === true;
+    await runSession(this, client, { project, instance, argv, user: flags.user ?? 'root', tty });
+  },
+});
+
+export const ssh = buildCommand({
+  docs: { brief: 'A shell in an instance' },
+  parameters: { flags: { ...targetFlags, user: userFlag }, aliases: { ...targetAliases, u: 'user' }, positional: { kind: 'tuple', parameters: [instanceParameter] } },
+  async func(this: Cli, flags: Target & { readonly user?: string }, instance: string) {
+    const client = clientOf(this, flags);
+    const project = await projectOf(this, client, flags);
+    const tty = this.stdin.isTTY === true && this.stdout.isTTY === true;
+    // An empty first word asks for the user's login shell.
+    await runSession(this, client, { project, instance, argv: [''], user: flags.user ?? 'debian', tty });
+  },
+});
+
+export const restart = buildCommand({
+  docs: { brief: 'Restart an instance' },
+  parameters: { flags: targetFlags, aliases: targetAliases, positional: { kind: 'tuple', parameters: [instanceParameter] } },
+  async func(this: Cli, flags: Target, instance: string) {
+    const client = clientOf(this, flags);
+    const project = await projectOf(this, client, flags);
+    await client.post(`/v1/projects/${project}/instances/${encodeURIComponent(instance)}/reset`);
+    this.print(`Restarted ${instance}.`);
+  },
+});
+
+function powerCommand(brief: string, status: 'running' | 'terminated', past: string) {
+  return buildCommand({
+    docs: { brief },
+    parameters: { flags: targetFlags, aliases: targetAliases, positional: { kind: 'tuple', parameters: [instanceParameter] } },
+    async func(this: Cli, flags: Target, instance: string) {
+      const client = clientOf(this, flags);
+      const project = await projectOf(this, client, flags);
+      const path = `/v1/projects/${project}/instances/${encodeURIComponent(instance)}`;
+      const now = await client.get<ResourceDocument>(path);
+      const { operation } = await client.put<{ operation: Operation }>(path, { ...(now.spec as object), desiredStatus: status }, { 'if-match': `"${now.etag}"` });
+      await follow(this, client, operation);
+      this.print(`${past} ${instance}.`);
+    },
+  });
+}
+
+export const start = powerCommand('Start an instance', 'running', 'Started');
+export const stop = powerCommand('Stop an instance; its files are kept', 'terminated', 'Stopped');

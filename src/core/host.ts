@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import { Artifact, ArtifactId } from './artifact.ts';
+import type { Observation } from './engine.ts';
+import type { ProblemDocument } from './problem.ts';
+
+/**
+ * The contract between control and a host agent. Typed messages only: artifacts to hold, and a closed list of verbs.
+ * No message carries a command line for the machine; `exec` names a sandbox and runs inside of it.
+ */
+
+export const HoldRequest = z.strictObject({
+  revision: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  artifacts: z.array(Artifact).max(200_000),
+  /** Without a confirmation in so many seconds the former state comes back by itself. */
+  confirmSeconds: z.int().min(1).max(86_400).optional(),
+});
+export type HoldRequest = z.infer<typeof HoldRequest>;
+
+export const RevisionRequest = z.strictObject({ revision: z.int().min(0).max(Number.MAX_SAFE_INTEGER) });
+export const ArtifactRequest = z.strictObject({ artifact: ArtifactId });
+
+export const ExecRequest = z.strictObject({
+  artifact: ArtifactId,
+  argv: z.array(z.string().max(131_072)).min(1).max(1000),
+  user: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/).default('root'),
+  tty: z
+    .strictObject({
+      rows: z.int().min(1).max(1000),
+      columns: z.int().min(1).max(1000),
+      term: z.string().regex(/^[\w.+-]{1,40}$/),
+    })
+    .optional(),
+});
+export type ExecRequest = z.infer<typeof ExecRequest>;
+
+/** One step of a change on a machine. */
+export interface Step {
+  readonly action: 'hold' | 'change' | 'release';
+  readonly artifact: string;
+}
+
+export type HoldEvent =
+  | { readonly event: 'steps'; readonly steps: readonly Step[] }
+  | { readonly event: 'step'; readonly index: number; readonly state: 'started' | 'done' | 'undone' }
+  | { readonly event: 'progress'; readonly text: string }
+  | { readonly event: 'failed'; readonly problem: ProblemDocument; readonly restored: boolean }
+  | { readonly event: 'done'; readonly changed: number };
+
+export interface HostStatus {
+  readonly deployment: string;
+  /** The revision whose artifacts are held. */
+  readonly revision: number;
+  readonly artifacts: number;
+  /** What is being done right now. */
+  readonly busy: boolean;
+  /** A revision that must be confirmed before the deadline (milliseconds since 1970). */
+  readonly pending?: { readonly revision: number; readonly former: number; readonly deadline: number };
+  /** The last revision that was taken back, and why. */
+  readonly reverted?: { readonly revision: number; readonly reason: string };
+}
+
+/** What control needs of a machine, whether it is this one or another. Every method may throw HOST_UNREACHABLE. */
+export interface HostLink {
+  status(): Promise<HostStatus>;
+  /** Brings the machine to hold exactly these artifacts, or leaves it as it was and throws. */
+  hold(request: HoldRequest, onEvent: (event: HoldEvent) => void): Promise<void>;
+  confirm(revision: number): Promise<void>;
+  /** Takes a revision back that waits for its confirmation. */
+  revert(revision: number): Promise<void>;
+  observe(): Promise<readonly Observation[]>;
+  /** Restarts the sandbox of an artifact. */
+  reset(artifact: string): Promise<void>;
+}

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ExecRequest } from '#core/host.ts';
+import type { Machine } from '#core/machine.ts';
+import { execArgv, resizeArgv } from '#engines/sandbox/exec.ts';
+import { encodeFrame, encodeJsonFrame, FRAME_LIMIT, FrameReader } from '#lib/frames.ts';
+import { run } from './exec.ts';
+
+export interface SessionParts {
+  readonly machine: Machine;
+  /** Name of the sandbox that an artifact is; undefined when it is none. */
+  readonly sandboxOf: (artifact: string) => string | undefined;
+}
+
+/** A command inside an instance, over a connection that was upgraded to frames. The first frame says what to run. */
+export function serveSession({ machine, sandboxOf }: SessionParts, _request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: vauban-session\r\n\r\n');
+  const reader = new FrameReader();
+  let session: Session | undefined;
+  const take = (chunk: Uint8Array): void => {
+    try {
+      for (const { type, payload } of reader.push(chunk)) {
+        if (session === undefined) session = begin(machine, sandboxOf, ExecRequest.parse(JSON.parse(payload.toString())), socket);
+        else session.take(type, payload);
+      }
+    } catch (error) {
+      socket.end(encodeJsonFrame('exit', { code: 126, message: error instanceof Error ? error.message : String(error) }));
+    }
+  };
+  if (head.length > 0) take(head);
+  socket.on('data', take);
+  socket.on('error', () => session?.hangUp());
+  socket.on('close', () => session?.hangUp());
+}
+
+interface Session {
+  take(type: string, payload: Buffer): void;
+  hangUp(): void;
+}
+
+function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: ExecRequest, socket: Duplex): Session {
+  const name = sandboxOf(request.artifact);
+  if (name === undefined) throw new RangeError(`${request.artifact} is not an instance`);
+  const id = randomUUID();
+  const { tty } = request;
+  mkdirSync(`${machine.run}/exec`, { recursive: true, mode: 0o700 });
+  const [file = '', ...rest] = execArgv(machine, name, {
+    argv: request.argv[0] === '' ? [] : request.argv,
+    user: request.user,
+    ...(tty === undefined ? {} : { terminal: { session: id, rows: tty.rows, columns: tty.columns }, env: { TERM: tty.term } }),
+  });
+  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', SHELL: '/bin/sh' } });
+  let over = false;
+  const pass = (type: 'output' | 'error', from: NodeJS.ReadableStream) =>
+    from.on('data', (chunk: Buffer) => {
+      for (let at = 0; at < chunk.length; at += FRAME_LIMIT) {
+        if (!socket.write(encodeFrame(type, chunk.subarray(at, at + FRAME_LIMIT)))) {
+          from.pause();
+          socket.once('drain', () => from.resume());
+        }
+      }
+    });
+  pass('output', child.stdout);
+  pass('error', child.stderr);
+  child.stdin.on('error', () => {});
+  child.on('error', (error) => socket.end(encodeJsonFrame('exit', { code: 127, message: error.message })));
+  child.on('close', (code) => {
+    over = true;
+    socket.end(encodeJsonFrame('exit', { code: code ?? 137 }));
+  });
+  return {
+    take: (type, payload) => {
+      if (type === 'input') child.stdin.write(payload);
+      if (type === 'end') child.stdin.end();
+      if (type === 'resize' && tty !== undefined) {
+        const size = JSON.parse(payload.toString()) as { rows: number; columns: number };
+        void run(resizeArgv(machine, name, id, { rows: Math.trunc(Number(size.rows)), columns: Math.trunc(Number(size.columns)) }));
+      }
+    },
+    hangUp: () => {
+      if (over || child.pid === undefined) return;
+      over = true;
+      child.stdin.end();
+      // The whole group: the command, and the terminal that it may stand in.
+      try {
+        process.kill(-child.pid, 'SIGHUP');
+      } catch {
+        // It ended in this very moment.
+      }
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Deployment, Settings } from '#core/deployment.ts';
+import { Problem } from '#core/problem.ts';
+import { s6Supervisor } from '#host/supervisor.ts';
+import { namespaceOf } from '#host/machine.ts';
+
+export interface Ids {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The unprivileged user that control runs as. */
+export function ensureUser(): Ids {
+  const id = (flag: string): number | undefined => {
+    const { status, stdout } = spawnSync('id', [flag, 'vauban'], { encoding: 'utf8' });
+    return status === 0 ? Number(stdout) : undefined;
+  };
+  if (id('-u') === undefined) {
+    spawnSync('useradd', ['--system', '--user-group', '--home-dir', '/nonexistent', '--no-create-home', '--shell', '/usr/sbin/nologin', 'vauban']);
+  }
+  const [uid, gid] = [id('-u'), id('-g')];
+  if (uid === undefined || gid === undefined) {
+    throw new Problem('HOST_UNFIT', { at: 'user vauban', message: 'it could not be made', fix: 'Make a system user and group named vauban.' });
+  }
+  return { uid, gid };
+}
+
+/** Folders, certificate, token and settings; what is there already is kept. */
+export function ensureState(deployment: Deployment, ids: Ids, settings: Settings): void {
+  mkdirSync(deployment.state, { recursive: true, mode: 0o755 });
+  mkdirSync(deployment.hostState, { recursive: true, mode: 0o711 });
+  chmodSync(deployment.hostState, 0o711);
+  mkdirSync(deployment.run, { recursive: true, mode: 0o755 });
+  mkdirSync(deployment.scan, { recursive: true, mode: 0o755 });
+  for (const folder of [deployment.controlState, deployment.apiFolder]) mkdirSync(folder, { recursive: true });
+  chownSync(deployment.controlState, ids.uid, ids.gid);
+  chmodSync(deployment.controlState, 0o700);
+  chmodSync(deployment.apiFolder, 0o755);
+  writeFileSync(`${deployment.state}/settings.json`, `${JSON.stringify(settings)}\n`);
+  ensureToken(deployment, ids);
+  ensureCertificate(deployment, ids, settings);
+}
+
+function ensureToken(deployment: Deployment, ids: Ids): void {
+  const own = `${deployment.apiFolder}/admin.token`;
+  if (!existsSync(own)) writeFileSync(own, `vbn_${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  const theirs = `${deployment.controlState}/admin.token`;
+  writeFileSync(theirs, readFileSync(own), { mode: 0o600 });
+  chownSync(theirs, ids.uid, ids.gid);
+}
+
+/** A certificate for the API of this deployment, which the command line trusts and nothing else has to. */
+function ensureCertificate(deployment: Deployment, ids: Ids, { host }: Settings): void {
+  const key = `${deployment.apiFolder}/server.key`;
+  const certificate = `${deployment.apiFolder}/server.crt`;
+  const valid = existsSync(certificate) && spawnSync('openssl', ['x509', '-in', certificate, '-noout', '-checkend', '2592000', '-checkip', host]).status === 0;
+  if (!valid || !existsSync(key)) {
+    const made = spawnSync(
+      'openssl',
+      [
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '825', '-sha256'],
+        ...['-subj', `/CN=vauban ${deployment.id}`, '-addext', `subjectAltName=IP:${host},DNS:localhost`],
+        ...['-keyout', key, '-out', certificate],
+      ],
+      { encoding: 'utf8' },
+    );
+    if (made.status !== 0) throw new Problem('HOST_UNFIT', { at: 'openssl', message: made.stderr.trim(), fix: 'Install openssl.' });
+  }
+  chmodSync(key, 0o640);
+  chownSync(key, 0, ids.gid);
+  chmodSync(certificate, 0o644);
+}
+
+const supervisorOf = (deployment: Deployment) =>
+  s6Supervisor({
+    scan: deployment.scan,
+    definitions: `${deployment.run}/services`,
+    logs: `${deployment.hostState}/logs`,
+    namespace: (name) => namespaceOf(deployment.id, name),
+  });
+
+const home = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
+const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
+
+/** Whether s6-svscan watches the deployment's folder. */
+export const scanIsUp = (deployment: Deployment): boolean =>
+  spawnSync('s6-svscanctl', ['-z', deployment.scan]).status === 0;
+
+/** The supervision tree: its own session, no terminal, our parent's death does not concern it. */
+export async function ensureScan(deployment: Deployment): Promise<void> {
+  if (scanIsUp(deployment)) return;
+  const child = spawn('s6-svscan', ['-d', '3', deployment.scan], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ignore'] });
+  child.unref();
+  for (let tries = 0; tries < 100 && !scanIsUp(deployment); tries++) await sleep(20);
+  if (!scanIsUp(deployment)) throw new Problem('HOST_UNFIT', { at: 's6-svscan', message: 'it did not start', fix: '`s6-svscan` must be installed (Debian package s6).' });
+}
+
+/** Host and control under supervision. A changed source tree or Node restarts nothing by itself. */
+export async function ensureProcesses(deployment: Deployment, ids: Ids, environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  const supervisor = supervisorOf(deployment);
+  await supervisor.ensure({ name: 'vauban-host', argv: [...node, `${home}/src/main/host.ts`, deployment.state], env: environment });
+  await supervisor.ensure({
+    name: 'vauban-control',
+    argv: ['setpriv', `--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups', '--inh-caps=-all', '--no-new-privs', ...node, `${home}/src/main/control.ts`, deployment.state],
+  });
+}
+
+export async function stopProcess(deployment: Deployment, name: 'vauban-control' | 'vauban-host'): Promise<void> {
+  if (existsSync(deployment.scan)) await supervisorOf(deployment).remove(name);
+}
+
+/** Stops control and host, then the supervision tree itself. */
+export async function stopProcesses(deployment: Deployment): Promise<void> {
+  if (existsSync(deployment.scan)) {
+    const supervisor = supervisorOf(deployment);
+    for (const name of ['vauban-control', 'vauban-host']) await supervisor.remove(name);
+    if (scanIsUp(deployment)) {
+      spawnSync('s6-svscanctl', ['-t', deployment.scan]);
+      for (let tries = 0; tries < 250 && scanIsUp(deployment); tries++) await sleep(20);
+    }
+  }
+  rmSync(deployment.run, { recursive: true, force: true });
+}

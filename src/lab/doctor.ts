@@ -1,0 +1,169 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
+import { Problem } from '#core/problem.ts';
+import { missingPackages } from './install.ts';
+
+export interface Finding {
+  readonly part: string;
+  readonly state: 'ok' | 'warning' | 'failed';
+  readonly text: string;
+  /** Whether `up` cannot work with it. */
+  readonly fatal?: boolean;
+}
+
+const run = (argv: readonly string[], input?: string) => {
+  const [file = '', ...rest] = argv;
+  return spawnSync(file, rest, { encoding: 'utf8', timeout: 30_000, ...(input === undefined ? {} : { input }) });
+};
+
+const inScratch = (...argv: string[]) => run(['unshare', '--net', '--', ...argv]);
+
+/** Things of the kernel that we use, each tried for real in a namespace that is thrown away. */
+const features: readonly { readonly part: string; readonly fatal: boolean; readonly without: string; readonly works: () => boolean }[] = [
+  { part: 'network namespaces', fatal: true, without: 'nothing works without them', works: () => inScratch('true').status === 0 },
+  { part: 'virtual Ethernet', fatal: true, without: 'nothing works without it', works: () => inScratch('ip', 'link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'b0').status === 0 },
+  { part: 'nftables: connection tracking and NAT', fatal: true, without: 'no firewall', works: () => nft('table ip t { chain c { type nat hook postrouting priority srcnat; ct state new snat to 192.0.2.1 fully-random; } }') },
+  { part: 'nftables: interval maps', fatal: true, without: 'no firewall', works: () => nft('table inet t { map m { type ipv4_addr : verdict; flags interval; counter; elements = { 10.0.0.0/8 : accept } } }') },
+  { part: 'nftables: packet log', fatal: false, without: 'no log of denied packets', works: () => nft('table inet t { chain c { type filter hook forward priority 0; log prefix "x" group 7; } }') },
+  { part: 'nftables: mirroring', fatal: false, without: 'no intrusion detection', works: mirrorWorks },
+  { part: 'overlay file system', fatal: true, without: 'no instances', works: () => readFileSync('/proc/filesystems', 'utf8').includes('overlay') },
+  { part: 'user namespaces', fatal: true, without: 'no instances', works: () => run(['unshare', '--user', 'true']).status === 0 },
+  { part: 'bridges', fatal: false, without: 'no layer-2 segments', works: () => inScratch('ip', 'link', 'add', 'br0', 'type', 'bridge').status === 0 },
+  { part: 'VXLAN', fatal: false, without: 'networks cannot be stretched over machines', works: () => inScratch('ip', 'link', 'add', 'x0', 'type', 'vxlan', 'id', '1', 'dstport', '4789').status === 0 },
+];
+
+const nft = (text: string): boolean => run(['unshare', '--net', '--', 'nft', '-f', '-'], text).status === 0;
+
+function mirrorWorks(): boolean {
+  const rules = 'table netdev m { chain c { type filter hook ingress device lo priority 0; dup to "lo"; }\nchain d { type filter hook egress device lo priority 0; dup to "lo"; } }';
+  return run(['unshare', '--net', '--', 'nft', '-f', '-'], rules).status === 0;
+}
+
+/** Everything that this machine has or lacks. */
+export function examine(): Finding[] {
+  const findings: Finding[] = [];
+  const missing = missingPackages();
+  findings.push(
+    missing.length === 0
+      ? { part: 'Debian packages', state: 'ok', text: 'all there' }
+      : { part: 'Debian packages', state: 'failed', text: `missing: ${missing.join(', ')}; \`vauban up\` installs them` },
+  );
+  for (const { part, fatal, without, works } of features) {
+    const ok = works();
+    findings.push(ok ? { part, state: 'ok', text: 'works' } : { part, state: fatal ? 'failed' : 'warning', text: `not offered by this kernel: ${without}`, fatal });
+  }
+  findings.push({ part: 'control groups', ...cgroups() });
+  const disk = statfsSync(existsSync('/var/lib') ? '/var/lib' : '/');
+  const free = (disk.bavail * disk.bsize) / 2 ** 30;
+  findings.push({ part: 'disk', state: free < 1 ? 'failed' : free < 5 ? 'warning' : 'ok', text: `${free.toFixed(1)} GiB free below /var/lib; images and captures need about 2`, fatal: free < 0.2 });
+  return findings;
+}
+
+function cgroups(): Pick<Finding, 'state' | 'text' | 'fatal'> {
+  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  if (v2) return { state: 'ok', text: 'version 2' };
+  const controllers = existsSync('/sys/fs/cgroup') ? readdirSync('/sys/fs/cgroup') : [];
+  const lacking = ['memory', 'cpu', 'pids'].filter((it) => !controllers.some((name) => name.split(',').includes(it)));
+  if (lacking.length > 0) return { state: 'failed', text: `no controller for ${lacking.join(', ')}`, fatal: true };
+  return { state: 'ok', text: existsSync('/sys/fs/cgroup/unified') ? 'hybrid; instances see version 1' : 'version 1' };
+}
+
+/** Refuses a machine on which nothing can come of it, with every reason. */
+export function requireFit(): void {
+  const fatal = examine().filter((it) => it.state === 'failed' && it.fatal === true);
+  if (fatal.length === 0) return;
+  throw Problem.all(fatal.map((it) => ({ code: 'HOST_UNFIT', at: it.part, message: it.text, fix: 'Use a kernel that has it: Debian’s own does.' })));
+}
+
+export interface Leftover {
+  readonly kind: 'namespace' | 'process' | 'mount' | 'cgroup' | 'folder';
+  readonly name: string;
+}
+
+const listed = (folder: string): string[] => {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+};
+
+/** Everything on this machine that carries the id of a deployment, whether or not anybody remembers it. */
+export function leftovers(id: string): Leftover[] {
+  const found: Leftover[] = [];
+  for (const name of listed('/run/netns')) if (name.startsWith(`vb-${id}.`)) found.push({ kind: 'namespace', name });
+  for (const pid of processesOf(id)) found.push({ kind: 'process', name: String(pid) });
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+    const place = line.split(' ')[4] ?? '';
+    if (place.includes(`/run/vauban/${id}/`)) found.push({ kind: 'mount', name: place });
+  }
+  for (const tree of ['/sys/fs/cgroup', ...listed('/sys/fs/cgroup').map((it) => `/sys/fs/cgroup/${it}`)]) {
+    if (existsSync(`${tree}/vauban/${id}`)) found.push({ kind: 'cgroup', name: `${tree}/vauban/${id}` });
+  }
+  if (existsSync(`/run/vauban/${id}`)) found.push({ kind: 'folder', name: `/run/vauban/${id}` });
+  return found;
+}
+
+/** Processes that stand in one of the deployment's namespaces or were started for it. */
+function processesOf(id: string): number[] {
+  const inodes = new Set(listed('/run/netns').filter((it) => it.startsWith(`vb-${id}.`)).map((it) => namespaceInode(`/run/netns/${it}`)));
+  return listed('/proc')
+    .filter((it) => /^\d+$/.test(it) && Number(it) !== process.pid && Number(it) !== process.ppid)
+    .filter((pid) => {
+      const net = linkOf(`/proc/${pid}/ns/net`);
+      if (net !== undefined && inodes.has(net)) return true;
+      const words = textOf(`/proc/${pid}/cmdline`).split('\0');
+      return words.some((word) => word.startsWith(`/run/vauban/${id}/`)) && !words.includes('doctor');
+    })
+    .map(Number);
+}
+
+const linkOf = (path: string): string | undefined => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+};
+
+const textOf = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+const namespaceInode = (path: string): string => {
+  const { stdout } = run(['stat', '-L', '-c', 'net:[%i]', path]);
+  return stdout.trim();
+};
+
+/** Removes what {@link leftovers} finds, and nothing else. */
+export function removeLeftovers(id: string, say: (text: string) => void): void {
+  const of = (kind: Leftover['kind']) => leftovers(id).filter((it) => it.kind === kind);
+  for (const { name } of of('process')) {
+    say(`ending process ${name}: ${textOf(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 80)}`);
+    try {
+      process.kill(Number(name), 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
+  }
+  for (const { name } of of('mount').toReversed()) run(['umount', '-l', name]);
+  for (const { name } of of('namespace')) run(['ip', 'netns', 'delete', name]);
+  for (const { name } of of('cgroup')) removeGroups(name);
+  for (const { name } of of('folder')) rmSync(name, { recursive: true, force: true });
+}
+
+function removeGroups(folder: string): void {
+  for (const name of listed(folder)) {
+    const inner = `${folder}/${name}`;
+    if (existsSync(`${inner}/cgroup.procs`)) removeGroups(inner);
+  }
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Something still lives in it; the caller looks again and says so.
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import type { Artifact } from '#core/artifact.ts';
+import { inOrder } from '#core/artifact.ts';
+import type { Deployment } from '#core/deployment.ts';
+import { asProblem } from '#core/problem.ts';
+import { engines } from '#host/engines.ts';
+import { thisMachine } from '#host/machine.ts';
+import { ensureUser, stopProcesses, stopProcess } from './deployment.ts';
+import { leftovers, removeLeftovers } from './doctor.ts';
+
+/**
+ * Takes everything of a deployment off the machine. State (resources, history, threats, instances' disks unless purged)
+ * stays for the next `up`. Works without control and without the host agent: it reads what was held.
+ */
+export async function takeDown(deployment: Deployment, options: { readonly purge: boolean; readonly say: (text: string) => void }): Promise<void> {
+  await stopProcess(deployment, 'vauban-control');
+  await stopProcess(deployment, 'vauban-host');
+  const machine = thisMachine({
+    deployment: deployment.id,
+    state: deployment.hostState,
+    run: deployment.run,
+    home: new URL('../..', import.meta.url).pathname.replace(/\/$/, ''),
+    control: ensureUser(),
+    progress: () => {},
+  });
+  const held = heldArtifacts(deployment);
+  for (const it of inOrder(held).toReversed()) {
+    const engine = engines.get(it.engine);
+    // A disk outlives `down`: the sandbox is stopped as if the instance was switched off, and deleted only by --purge.
+    const stop = it.engine === 'sandbox' && !options.purge ? engine?.apply(machine, { ...it, input: { ...(it.input as object), running: false } }, it) : engine?.remove(machine, it);
+    await stop?.catch((error: unknown) => options.say(`${it.id}: ${asProblem(error).message}`));
+  }
+  await stopProcesses(deployment);
+  removeLeftovers(deployment.id, options.say);
+  if (options.purge) {
+    for (const folder of [deployment.hostState, deployment.controlState, deployment.apiFolder, `${deployment.state}/settings.json`]) rmSync(folder, { recursive: true, force: true });
+  }
+  for (const it of leftovers(deployment.id)) options.say(`could not be removed: ${it.kind} ${it.name}`);
+}
+
+/** What the agent held, and whatever a change that was cut short may have begun. */
+function heldArtifacts(deployment: Deployment): Artifact[] {
+  const all = new Map<string, Artifact>();
+  const held = `${deployment.hostState}/held.json`;
+  const journal = `${deployment.hostState}/journal.jsonl`;
+  const add = (list: readonly Artifact[]): void => list.forEach((it) => all.set(it.id, it));
+  if (existsSync(journal)) {
+    const [first = '{}'] = readFileSync(journal, 'utf8').split('\n');
+    add(parsed<{ wanted?: Artifact[] }>(first)?.wanted ?? []);
+  }
+  if (existsSync(held)) {
+    const holding = parsed<{ artifacts: Artifact[]; pending?: { former: { artifacts: Artifact[] } } }>(readFileSync(held, 'utf8'));
+    add(holding?.pending?.former.artifacts ?? []);
+    add(holding?.artifacts ?? []);
+  }
+  return [...all.values()].map((it) => ({ ...it, needs: it.needs.filter((need) => all.has(need)) }));
+}
+
+function parsed<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,78 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { Problem } from '#core/problem.ts';
+
+/** What a machine needs besides Node, by Debian package, with a program of it that tells whether it is there. */
+const packages: readonly { readonly name: string; readonly program: string; readonly backports?: true }[] = [
+  { name: 'nftables', program: 'nft' },
+  { name: 'iproute2', program: 'ip' },
+  { name: 'conntrack', program: 'conntrack' },
+  { name: 's6', program: 's6-svscan' },
+  { name: 'crun', program: 'crun' },
+  { name: 'mmdebstrap', program: 'mmdebstrap' },
+  { name: 'dnsmasq-base', program: 'dnsmasq' },
+  { name: 'ulogd2', program: 'ulogd' },
+  { name: 'ulogd2-json', program: '/usr/lib/*/ulogd/ulogd_output_JSON.so' },
+  { name: 'openssl', program: 'openssl' },
+  { name: 'procps', program: 'sysctl' },
+  { name: 'suricata', program: 'suricata', backports: true },
+  { name: 'suricata-update', program: 'suricata-update', backports: true },
+];
+
+const shell = (command: string, options: { readonly show?: boolean } = {}) =>
+  spawnSync('sh', ['-c', command], {
+    encoding: 'utf8',
+    stdio: options.show === true ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+
+const isThere = (program: string): boolean =>
+  program.startsWith('/') ? shell(`ls ${program}`).status === 0 : shell(`command -v ${program}`).status === 0;
+
+export const missingPackages = (): string[] => packages.filter((it) => !isThere(it.program)).map((it) => it.name);
+
+/** Installs what is missing with apt; `say` tells how it goes on. Nothing is touched when everything is there. */
+export function installPackages(say: (text: string) => void): void {
+  const missing = packages.filter((it) => !isThere(it.program));
+  if (missing.length === 0) return;
+  say(`installing ${missing.map((it) => it.name).join(', ')}`);
+  must('apt-get update -qq');
+  const plain = missing.filter((it) => it.backports !== true).map((it) => it.name);
+  const newer = missing.filter((it) => it.backports === true).map((it) => it.name);
+  if (newer.length > 0) addBackports(say);
+  // The packages' own services must not start: engines run under our supervisor, one for each endpoint and network.
+  const quiet = existsSync('/run/systemd/system') ? 'RUNLEVEL=1 ' : '';
+  if (plain.length > 0) must(`${quiet}apt-get install -y -qq --no-install-recommends ${plain.join(' ')}`);
+  if (newer.length > 0) must(`${quiet}apt-get install -y -qq --no-install-recommends ${newer.map((it) => (hasBackports() ? `${it}/${codename()}-backports` : it)).join(' ')}`);
+  for (const service of ['suricata', 'ulogd2']) {
+    if (existsSync('/run/systemd/system')) shell(`systemctl disable --now ${service} 2>/dev/null`);
+  }
+}
+
+function must(command: string): void {
+  const { status, stderr, stdout } = shell(command);
+  if (status === 0) return;
+  throw new Problem('HOST_UNFIT', {
+    at: command,
+    message: (stderr || stdout).trim().split('\n').slice(-5).join('\n'),
+    fix: 'Mend what apt says, then run `vauban up` again.',
+  });
+}
+
+const codename = (): string => /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'bookworm';
+
+const hasBackports = (): boolean => shell('apt-cache policy').stdout.includes(`${codename()}-backports`);
+
+/** Adds the backports of this machine's own Debian mirror; Debian 12 has Suricata there. */
+function addBackports(say: (text: string) => void): void {
+  if (hasBackports()) return;
+  const suite = codename();
+  const targets = shell("apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages'").stdout.split('\n');
+  const mirror = targets.find((line) => line.endsWith(` ${suite}`))?.split(' ')[0];
+  if (mirror === undefined) return;
+  say(`adding ${suite}-backports, for Suricata`);
+  const text = `Types: deb\nURIs: ${mirror}\nSuites: ${suite}-backports\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n`;
+  writeFileSync('/etc/apt/sources.list.d/vauban-backports.sources', text);
+  must('apt-get update -qq');
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { deploymentAt, type Settings } from '#core/deployment.ts';
+import { startControl } from './parts.ts';
+import { listen } from '#api/server.ts';
+
+/** Control: unprivileged. `control.ts STATE-FOLDER`. */
+
+const deployment = deploymentAt(process.argv[2]);
+const settings = JSON.parse(readFileSync(`${deployment.state}/settings.json`, 'utf8')) as Settings;
+const control = await startControl(deployment);
+const server = await listen({
+  parts: control.parts,
+  hostSocket: deployment.hostSocket,
+  settings,
+  key: readFileSync(`${deployment.apiFolder}/server.key`),
+  certificate: readFileSync(`${deployment.apiFolder}/server.crt`),
+});
+control.log('ready', { address: `https://${settings.host}:${settings.port}` });
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    server.close();
+    void control.stop().then(() => process.exit(0));
+  });
+}

@@ -1,0 +1,91 @@
+import { EventEmitter } from 'node:events';
+import { mkdir, readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { deploymentAt } from '#core/deployment.ts';
+import type { SandboxInput } from '#engines/sandbox/input.ts';
+import { placeOf } from '#engines/sandbox/input.ts';
+import { engines } from '#host/engines.ts';
+import { Holder } from '#host/holder.ts';
+import { Journal } from '#host/journal.ts';
+import { thisMachine } from '#host/machine.ts';
+import { serveHost } from '#host/server.ts';
+import { serveSession } from '#host/session.ts';
+import { Problem } from '#core/problem.ts';
+
+/** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
+
+const deployment = deploymentAt(process.argv[2]);
+const log = (text: string): void => console.log(JSON.stringify({ time: new Date().toISOString(), process: 'host', text }));
+
+const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'vauban'], { encoding: 'utf8' }));
+const control = { uid: idOf('-u'), gid: idOf('-g') };
+
+const progress = new EventEmitter();
+const machine = thisMachine({
+  deployment: deployment.id,
+  state: deployment.hostState,
+  run: deployment.run,
+  home: new URL('../..', import.meta.url).pathname.replace(/\/$/, ''),
+  control,
+  progress: (text) => {
+    progress.emit('text', text);
+  },
+});
+
+await mkdir(deployment.hostState, { recursive: true, mode: 0o711 });
+await mkdir(`${deployment.run}/host`, { recursive: true, mode: 0o711 });
+
+const dieAt = process.env['VAUBAN_DIE_AT_STEP'];
+const holder = new Holder({
+  machine,
+  engines,
+  journal: new Journal(deployment.hostState),
+  now: () => Date.now(),
+  log,
+  ...(dieAt === undefined
+    ? {}
+    : {
+        // Only the chaos test sets it: the agent is killed in the middle of a change, as a power cut would.
+        beforeStep: async (index) => {
+          const wanted = await readFile(dieAt, 'utf8').catch(() => '');
+          if (wanted.trim() === String(index)) process.kill(process.pid, 'SIGKILL');
+        },
+      }),
+});
+
+const sandbox = (artifact: string): SandboxInput | undefined =>
+  holder.artifacts.find((it) => it.id === artifact && it.engine === 'sandbox')?.input as SandboxInput | undefined;
+
+const server = await serveHost({
+  holder,
+  socket: deployment.hostSocket,
+  gid: control.gid,
+  exec: (request, socket, head) => serveSession({ machine, sandboxOf: (artifact) => sandbox(artifact)?.name }, request, socket, head),
+  reset: async (artifact) => {
+    const input = sandbox(artifact);
+    if (input === undefined) throw new Problem('NOT_FOUND', { at: artifact, message: 'it is not an instance', fix: '`vauban get instances` lists them.' });
+    await machine.supervisor.signal(placeOf(machine, input.name).service, 'TERM');
+  },
+  onProgress: (listener) => {
+    progress.on('text', listener);
+    return () => progress.off('text', listener);
+  },
+});
+log(`ready on ${deployment.hostSocket}`);
+
+await holder.start();
+log(`holds revision ${holder.status().revision}, ${holder.artifacts.length} artifacts`);
+const mender = setInterval(() => {
+  void holder.repair().catch((error: unknown) => log(String(error)));
+}, 5000);
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    clearInterval(mender);
+    holder.stop();
+    server.close();
+    server.closeAllConnections();
+    log('stopped; engines and instances go on');
+    process.exit(0);
+  });
+}
