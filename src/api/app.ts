@@ -13,7 +13,11 @@ export function apiApp(parts: ApiParts): Hono<Env> {
   const app = new Hono<Env>();
   app.onError(answerProblem);
   app.notFound((context) => {
-    const problem = new Problem('NOT_FOUND', { at: context.req.path, message: 'there is nothing at this path', fix: 'GET /v1/openapi.json lists the paths.' });
+    const problem = new Problem('NOT_FOUND', {
+      at: context.req.path,
+      message: 'there is nothing at this path',
+      fix: 'GET /v1/openapi.json lists the paths.',
+    });
     return answerProblem(problem, context);
   });
   app.use('*', requestId);
@@ -21,6 +25,7 @@ export function apiApp(parts: ApiParts): Hono<Env> {
   app.use('*', sized);
   app.use('*', audited(parts));
   app.use('*', authenticated(parts));
-  for (const routes of [systemRoutes, changeRoutes, threatRoutes, logRoutes, resourceRoutes]) app.route('/v1', routes(parts));
+  for (const routes of [systemRoutes, changeRoutes, threatRoutes, logRoutes, resourceRoutes])
+    app.route('/v1', routes(parts));
   return app;
 }

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import type * as z from 'zod';
 import { Problem } from '#core/problem.ts';
-import { dotted } from '#plan/site.ts';
 import { parseBy } from '#plan/issues.ts';
+import { dotted } from '#plan/site.ts';
 import type { Env } from './context.ts';
 
 /** The body as JSON. */
@@ -12,7 +12,12 @@ export async function bodyOf(context: Context<Env>): Promise<unknown> {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new Problem('INVALID_REQUEST', { at: 'body', message: `not JSON: ${error instanceof Error ? error.message : ''}`, fix: 'Send a JSON document.', cause: error });
+    throw new Problem('INVALID_REQUEST', {
+      at: 'body',
+      message: `not JSON: ${error instanceof Error ? error.message : ''}`,
+      fix: 'Send a JSON document.',
+      cause: error,
+    });
   }
 }
 
@@ -20,5 +25,12 @@ export async function bodyOf(context: Context<Env>): Promise<unknown> {
 export function parsedBy<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = parseBy(schema, value);
   if (result.ok) return result.value;
-  throw Problem.all(result.mistakes.map((it) => ({ code: 'INVALID_REQUEST', at: dotted(it.path) || 'request', message: it.message, fix: it.fix })));
+  throw Problem.all(
+    result.mistakes.map((it) => ({
+      code: 'INVALID_REQUEST',
+      at: dotted(it.path) || 'request',
+      message: it.message,
+      fix: it.fix,
+    })),
+  );
 }

@@ -10,7 +10,9 @@ import { needs } from './steps.ts';
 
 const SiteRequest = z.strictObject({
   files: z
-    .array(z.strictObject({ path: z.string().max(1000).describe('Name for messages.'), text: z.string().describe('YAML.') }))
+    .array(
+      z.strictObject({ path: z.string().max(1000).describe('Name for messages.'), text: z.string().describe('YAML.') }),
+    )
     .min(1)
     .max(1000)
     .describe('The site: the projects that it names become exactly what it says.'),
@@ -25,7 +27,11 @@ const RollbackRequest = z.strictObject({
 
 const numberIn = (text: string | undefined, at: string): number => {
   if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text);
-  throw new Problem('INVALID_REQUEST', { at, message: `${text} is not a number`, fix: '`vauban history` shows the numbers of revisions.' });
+  throw new Problem('INVALID_REQUEST', {
+    at,
+    message: `${text} is not a number`,
+    fix: '`vauban history` shows the numbers of revisions.',
+  });
 };
 
 /** Whole changes, their history and their progress. */
@@ -33,7 +39,10 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
   const app = new Hono<Env>();
   const { control, operations, store } = parts;
 
-  const optionsOf = (author: string, it: { readonly message?: string | undefined; readonly confirmSeconds?: number | undefined }) => ({
+  const optionsOf = (
+    author: string,
+    it: { readonly message?: string | undefined; readonly confirmSeconds?: number | undefined },
+  ) => ({
     author,
     ...(it.message === undefined ? {} : { message: it.message }),
     ...(it.confirmSeconds === undefined ? {} : { confirmSeconds: it.confirmSeconds }),
@@ -65,7 +74,12 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
   app.get('/revisions/:number', async (context) => {
     const number = numberIn(context.req.param('number'), 'revision');
     const revision = await store.revision(number);
-    if (revision === undefined) throw new Problem('NOT_FOUND', { at: `revision ${number}`, message: 'there is no such revision', fix: '`vauban history` lists them.' });
+    if (revision === undefined)
+      throw new Problem('NOT_FOUND', {
+        at: `revision ${number}`,
+        message: 'there is no such revision',
+        fix: '`vauban history` lists them.',
+      });
     return context.json(revision);
   });
 
@@ -113,4 +127,8 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
 }
 
 const unknownOperation = (id: string): Problem =>
-  new Problem('NOT_FOUND', { at: `operation ${id}`, message: 'there is no such operation', fix: 'Operations are kept until control restarts; `vauban history` keeps their outcome.' });
+  new Problem('NOT_FOUND', {
+    at: `operation ${id}`,
+    message: 'there is no such operation',
+    fix: 'Operations are kept until control restarts; `vauban history` keeps their outcome.',
+  });

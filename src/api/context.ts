@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Identity, Role } from '#access/roles.ts';
 import type { RateLimit } from '#access/limit.ts';
+import type { Identity, Role } from '#access/roles.ts';
 import type { Control } from '#control/control.ts';
 import type { LogStore } from '#control/logs/store.ts';
 import type { Observer } from '#control/observations.ts';

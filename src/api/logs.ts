@@ -17,7 +17,9 @@ export function logRoutes(parts: ApiParts): Hono<Env> {
   const app = new Hono<Env>();
   const project = (context: Context<Env>): string => context.req.param('project') ?? '';
 
-  app.get('/projects/:project/logs', async (context) => context.json({ logNames: await parts.logs.names(project(context)) }));
+  app.get('/projects/:project/logs', async (context) =>
+    context.json({ logNames: await parts.logs.names(project(context)) }),
+  );
 
   app.post('/projects/:project/logs:read', async (context) => {
     const request = parsedBy(ReadRequest, await bodyOf(context));
@@ -32,7 +34,7 @@ export function logRoutes(parts: ApiParts): Hono<Env> {
   });
 
   app.get('/projects/:project/logs:tail', (context) => {
-    const { filter } = filterOf(context.req.query("filter") ?? "");
+    const { filter } = filterOf(context.req.query('filter') ?? '');
     return streamSSE(context, async (stream) => {
       const stop = new AbortController();
       stream.onAbort(() => stop.abort());

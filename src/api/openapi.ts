@@ -1,21 +1,54 @@
+import { problems } from '#core/problem.ts';
 import { kinds } from '#kinds/index.ts';
 import { specSchema } from '#plan/schema.ts';
-import { problems } from '#core/problem.ts';
 
 type Json = Record<string, unknown>;
 
-const ok = (description: string, schema: Json = {}): Json => ({ description, content: { 'application/json': { schema } } });
+const ok = (description: string, schema: Json = {}): Json => ({
+  description,
+  content: { 'application/json': { schema } },
+});
 const problem: Json = { $ref: '#/components/schemas/Problem' };
-const failures: Json = { default: { description: 'A problem.', content: { 'application/json': { schema: { type: 'object', properties: { error: problem } } } } } };
-const parameter = (name: string, place: 'path' | 'query' = 'path'): Json => ({ name, in: place, required: place === 'path', schema: { type: 'string' } });
+const failures: Json = {
+  default: {
+    description: 'A problem.',
+    content: { 'application/json': { schema: { type: 'object', properties: { error: problem } } } },
+  },
+};
+const parameter = (name: string, place: 'path' | 'query' = 'path'): Json => ({
+  name,
+  in: place,
+  required: place === 'path',
+  schema: { type: 'string' },
+});
 const body = (schema: Json): Json => ({ requestBody: { required: true, content: { 'application/json': { schema } } } });
 
 function operation(summary: string, parameters: readonly Json[], responses: Json, extra: Json = {}): Json {
-  return { summary, ...(parameters.length > 0 ? { parameters } : {}), ...extra, responses: { ...responses, ...failures } };
+  return {
+    summary,
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...extra,
+    responses: { ...responses, ...failures },
+  };
 }
 
 const accepted = { 202: ok('The operation that carries it out.', { $ref: '#/components/schemas/OperationAnswer' }) };
-const files: Json = { type: 'object', required: ['files'], properties: { files: { type: 'array', items: { type: 'object', required: ['path', 'text'], properties: { path: { type: 'string' }, text: { type: 'string' } } } }, message: { type: 'string' }, confirmSeconds: { type: 'integer', minimum: 1, maximum: 86_400 } } };
+const files: Json = {
+  type: 'object',
+  required: ['files'],
+  properties: {
+    files: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['path', 'text'],
+        properties: { path: { type: 'string' }, text: { type: 'string' } },
+      },
+    },
+    message: { type: 'string' },
+    confirmSeconds: { type: 'integer', minimum: 1, maximum: 86_400 },
+  },
+};
 
 /** OpenAPI 3.1 of the API; what depends on kinds is derived from them. */
 export function openApi(): Json {
@@ -29,24 +62,87 @@ export function openApi(): Json {
     '/v1/apply': { post: operation('Apply a site', [], accepted, body(files)) },
     '/v1/confirm': { post: operation('Keep the pending revision', [], { 200: ok('Its number.') }) },
     '/v1/revert': { post: operation('Take the pending revision back', [], { 200: ok('Its number.') }) },
-    '/v1/revisions': { get: operation('History, newest first', [parameter('limit', 'query'), parameter('before', 'query')], { 200: ok('Revisions.') }) },
+    '/v1/revisions': {
+      get: operation('History, newest first', [parameter('limit', 'query'), parameter('before', 'query')], {
+        200: ok('Revisions.'),
+      }),
+    },
     '/v1/revisions/{number}': { get: operation('One revision', [parameter('number')], { 200: ok('The revision.') }) },
-    '/v1/revisions/{number}/rollback': { post: operation('Back to how it was at a revision', [parameter('number'), parameter('dryRun', 'query')], accepted) },
+    '/v1/revisions/{number}/rollback': {
+      post: operation(
+        'Back to how it was at a revision',
+        [parameter('number'), parameter('dryRun', 'query')],
+        accepted,
+      ),
+    },
     '/v1/operations': { get: operation('Operations', [], { 200: ok('The last operations.') }) },
     '/v1/operations/{id}': { get: operation('One operation', [parameter('id')], { 200: ok('The operation.') }) },
-    '/v1/operations/{id}/events': { get: operation('Progress of an operation, as server-sent events', [parameter('id')], { 200: { description: 'Events.', content: { 'text/event-stream': {} } } }) },
-    '/v1/tokens': { get: operation('Tokens', [], { 200: ok('Tokens without their secrets.') }), post: operation('Make a token', [], { 201: ok('The token, shown once.') }, body({ type: 'object' })) },
+    '/v1/operations/{id}/events': {
+      get: operation('Progress of an operation, as server-sent events', [parameter('id')], {
+        200: { description: 'Events.', content: { 'text/event-stream': {} } },
+      }),
+    },
+    '/v1/tokens': {
+      get: operation('Tokens', [], { 200: ok('Tokens without their secrets.') }),
+      post: operation('Make a token', [], { 201: ok('The token, shown once.') }, body({ type: 'object' })),
+    },
     '/v1/tokens/{name}': { delete: operation('Delete a token', [parameter('name')], { 200: ok('Done.') }) },
-    '/v1/projects/{project}/threats': { get: operation('Threats, newest first', [project, ...['endpoint', 'network', 'minimumSeverity', 'threatId', 'name', 'source', 'destination', 'instance', 'from', 'to', 'fold', 'order', 'limit', 'pageToken'].map((it) => parameter(it, 'query'))], { 200: ok('A page of threats.') }) },
-    '/v1/projects/{project}/threats:counts': { get: operation('Counts of threats', [project], { 200: ok('By severity and name.') }) },
-    '/v1/projects/{project}/threats:stream': { get: operation('Threats as they come, as server-sent events', [project], { 200: { description: 'Events.', content: { 'text/event-stream': {} } } }) },
-    '/v1/projects/{project}/threats/{id}': { get: operation('One threat with payload and packet', [project, parameter('id')], { 200: ok('The threat.') }) },
-    '/v1/projects/{project}/threats/{id}/pcap': { get: operation('Packets of the session of a threat', [project, parameter('id')], { 200: { description: 'A pcap file.', content: { 'application/vnd.tcpdump.pcap': {} } } }) },
+    '/v1/projects/{project}/threats': {
+      get: operation(
+        'Threats, newest first',
+        [
+          project,
+          ...[
+            'endpoint',
+            'network',
+            'minimumSeverity',
+            'threatId',
+            'name',
+            'source',
+            'destination',
+            'instance',
+            'from',
+            'to',
+            'fold',
+            'order',
+            'limit',
+            'pageToken',
+          ].map((it) => parameter(it, 'query')),
+        ],
+        { 200: ok('A page of threats.') },
+      ),
+    },
+    '/v1/projects/{project}/threats:counts': {
+      get: operation('Counts of threats', [project], { 200: ok('By severity and name.') }),
+    },
+    '/v1/projects/{project}/threats:stream': {
+      get: operation('Threats as they come, as server-sent events', [project], {
+        200: { description: 'Events.', content: { 'text/event-stream': {} } },
+      }),
+    },
+    '/v1/projects/{project}/threats/{id}': {
+      get: operation('One threat with payload and packet', [project, parameter('id')], { 200: ok('The threat.') }),
+    },
+    '/v1/projects/{project}/threats/{id}/pcap': {
+      get: operation('Packets of the session of a threat', [project, parameter('id')], {
+        200: { description: 'A pcap file.', content: { 'application/vnd.tcpdump.pcap': {} } },
+      }),
+    },
     '/v1/projects/{project}/logs': { get: operation('Names of logs', [project], { 200: ok('Names.') }) },
-    '/v1/projects/{project}/logs:read': { post: operation('Log entries by a query', [project], { 200: ok('A page of entries.') }, body({ type: 'object' })) },
-    '/v1/projects/{project}/logs:tail': { get: operation('Log entries as they come, as server-sent events', [project, parameter('filter', 'query')], { 200: { description: 'Events.', content: { 'text/event-stream': {} } } }) },
+    '/v1/projects/{project}/logs:read': {
+      post: operation('Log entries by a query', [project], { 200: ok('A page of entries.') }, body({ type: 'object' })),
+    },
+    '/v1/projects/{project}/logs:tail': {
+      get: operation('Log entries as they come, as server-sent events', [project, parameter('filter', 'query')], {
+        200: { description: 'Events.', content: { 'text/event-stream': {} } },
+      }),
+    },
   };
-  const schemas: Record<string, unknown> = { Problem: problemSchema, Operation: operationSchema, OperationAnswer: { type: 'object', properties: { operation: { $ref: '#/components/schemas/Operation' } } } };
+  const schemas: Record<string, unknown> = {
+    Problem: problemSchema,
+    Operation: operationSchema,
+    OperationAnswer: { type: 'object', properties: { operation: { $ref: '#/components/schemas/Operation' } } },
+  };
   for (const kind of kinds) {
     const title = kind.spec.meta?.()?.id ?? kind.kind;
     schemas[`${title}Spec`] = specSchema(kind.plural, 'input');
@@ -55,7 +151,14 @@ export function openApi(): Json {
     const name = parameter('name');
     const spec = body({ $ref: `#/components/schemas/${title}Spec` });
     const base = `/v1/projects/{project}/${kind.plural}`;
-    paths[base] = { get: operation(`${kind.title}: all`, [project], { 200: ok('A list.', { type: 'object', properties: { items: { type: 'array', items: { $ref: `#/components/schemas/${title}` } } } }) }) };
+    paths[base] = {
+      get: operation(`${kind.title}: all`, [project], {
+        200: ok('A list.', {
+          type: 'object',
+          properties: { items: { type: 'array', items: { $ref: `#/components/schemas/${title}` } } },
+        }),
+      }),
+    };
     paths[`${base}/{name}`] = {
       get: operation(`${kind.title}: one`, [project, name], one),
       post: operation(`${kind.title}: create`, [project, name, parameter('dryRun', 'query')], accepted, spec),
@@ -65,7 +168,11 @@ export function openApi(): Json {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Vauban', version: '1', description: 'The network perimeter of a cloud, on your own Linux machines.' },
+    info: {
+      title: 'Vauban',
+      version: '1',
+      description: 'The network perimeter of a cloud, on your own Linux machines.',
+    },
     security: [{ token: [] }],
     paths,
     components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } }, schemas },
@@ -111,7 +218,14 @@ const resourceSchema = (spec: Json): Json => ({
     etag: { type: 'string', description: 'For If-Match.' },
     createTime: { type: 'string' },
     updateTime: { type: 'string' },
-    status: { type: 'object', properties: { state: { enum: ['READY', 'CREATING', 'UPDATING', 'DELETING', 'FAILED', 'UNKNOWN'] }, detail: { type: 'string' }, values: { type: 'object' } } },
+    status: {
+      type: 'object',
+      properties: {
+        state: { enum: ['READY', 'CREATING', 'UPDATING', 'DELETING', 'FAILED', 'UNKNOWN'] },
+        detail: { type: 'string' },
+        values: { type: 'object' },
+      },
+    },
     builtIn: { type: 'boolean' },
   },
 });

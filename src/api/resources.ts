@@ -1,12 +1,12 @@
 import { type Context, Hono } from 'hono';
+import { type Observations, type ResourceStatus, statusOf } from '#control/observations.ts';
+import type { Stored } from '#control/store/store.ts';
 import { Problem } from '#core/problem.ts';
 import { keyOf, type Resource } from '#core/resource.ts';
-import type { Stored } from '#control/store/store.ts';
-import { type Observations, type ResourceStatus, statusOf } from '#control/observations.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
+import { bodyOf } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 import { needs } from './steps.ts';
-import { bodyOf } from './body.ts';
 
 /** A resource as the API shows it. */
 export interface ResourceDocument {
@@ -56,7 +56,11 @@ const place = (context: Context<Env>): { project: string; kind: AnyKind; name: s
   const plural = context.req.param('plural') ?? '';
   const kind = kindNamed(plural);
   if (kind === undefined || kind.plural !== plural) {
-    throw new Problem('NOT_FOUND', { at: plural, message: `there is no kind ${plural}`, fix: `Kinds are ${kinds.map((it) => it.plural).join(', ')}.` });
+    throw new Problem('NOT_FOUND', {
+      at: plural,
+      message: `there is no kind ${plural}`,
+      fix: `Kinds are ${kinds.map((it) => it.plural).join(', ')}.`,
+    });
   }
   return { project: context.req.param('project') ?? '', kind, name: context.req.param('name') ?? '' };
 };
@@ -133,7 +137,11 @@ export function sandboxArtifact(parts: ApiParts, resource: Resource): string {
   const owner = keyOf(resource);
   const found = parts.control.artifacts.find((it) => it.engine === 'sandbox' && it.owners.includes(owner));
   if (found !== undefined) return found.id;
-  throw new Problem('UNMET', { at: owner, message: 'it is not an instance that runs', fix: '`vauban get instances` lists them.' });
+  throw new Problem('UNMET', {
+    at: owner,
+    message: 'it is not an instance that runs',
+    fix: '`vauban get instances` lists them.',
+  });
 }
 
 function confirmOf(context: Context<Env>): { confirmSeconds?: number } {
@@ -141,5 +149,9 @@ function confirmOf(context: Context<Env>): { confirmSeconds?: number } {
   if (text === undefined) return {};
   const seconds = Number(text);
   if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 86_400) return { confirmSeconds: seconds };
-  throw new Problem('INVALID_REQUEST', { at: 'confirmSeconds', message: `${text} is not a number of seconds from 1 to 86400`, fix: 'Correct it.' });
+  throw new Problem('INVALID_REQUEST', {
+    at: 'confirmSeconds',
+    message: `${text} is not a number of seconds from 1 to 86400`,
+    fix: 'Correct it.',
+  });
 }

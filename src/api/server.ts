@@ -1,7 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { mayAct } from '#access/roles.ts';
 import type { Settings } from '#core/deployment.ts';
@@ -33,7 +33,9 @@ export async function listen({ parts, hostSocket, settings, key, certificate }: 
       const problem = asProblem(error);
       const body = JSON.stringify({ error: problem });
       const { status, title } = problems[problem.code];
-      socket.end(`HTTP/1.1 ${status} ${title}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+      socket.end(
+        `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      );
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -54,11 +56,22 @@ export async function listen({ parts, hostSocket, settings, key, certificate }: 
 }
 
 /** `/v1/projects/P/instances/N/session` with `Upgrade: vauban-session`. */
-function openSession({ parts, hostSocket }: Pick<ServerParts, 'parts' | 'hostSocket'>, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+function openSession(
+  { parts, hostSocket }: Pick<ServerParts, 'parts' | 'hostSocket'>,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
   const token = /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '')?.[1];
   const identity = parts.tokens.identify(token);
-  if (typeof identity === 'string') throw new Problem('UNAUTHENTICATED', { at: 'authorization', message: identity.replaceAll('-', ' '), fix: 'Send `Authorization: Bearer TOKEN`.' });
-  const [, project = '', name = ''] = /^\/v1\/projects\/([^/]+)\/instances\/([^/]+)\/session$/.exec(request.url ?? '') ?? [];
+  if (typeof identity === 'string')
+    throw new Problem('UNAUTHENTICATED', {
+      at: 'authorization',
+      message: identity.replaceAll('-', ' '),
+      fix: 'Send `Authorization: Bearer TOKEN`.',
+    });
+  const [, project = '', name = ''] =
+    /^\/v1\/projects\/([^/]+)\/instances\/([^/]+)\/session$/.exec(request.url ?? '') ?? [];
   const kind = kindNamed('instances');
   const stored = kind === undefined ? undefined : parts.control.stored(project, kind, name);
   const allowed = mayAct(identity, 'operator').allowed;
@@ -73,15 +86,29 @@ function openSession({ parts, hostSocket }: Pick<ServerParts, 'parts' | 'hostSoc
     requestId: '',
     address: request.socket.remoteAddress ?? '',
   });
-  if (!allowed) throw new Problem('PERMISSION_DENIED', { at: name, message: `token ${identity.name} has the role ${identity.role}; this needs operator`, fix: 'Use a token with the role operator.' });
-  if (stored === undefined) throw new Problem('NOT_FOUND', { at: `instances/${name}`, message: `there is no instance of that name in project ${project}`, fix: '`vauban get instances` lists them.' });
+  if (!allowed)
+    throw new Problem('PERMISSION_DENIED', {
+      at: name,
+      message: `token ${identity.name} has the role ${identity.role}; this needs operator`,
+      fix: 'Use a token with the role operator.',
+    });
+  if (stored === undefined)
+    throw new Problem('NOT_FOUND', {
+      at: `instances/${name}`,
+      message: `there is no instance of that name in project ${project}`,
+      fix: '`vauban get instances` lists them.',
+    });
   const artifact = sandboxArtifact(parts, stored.resource);
   socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: vauban-session\r\n\r\n');
   relay({ hostSocket, artifact }, socket, head);
 }
 
 /** Only the first frame is looked at: the artifact in it is ours to say, not the client's. */
-function relay({ hostSocket, artifact }: { readonly hostSocket: string; readonly artifact: string }, client: Duplex, head: Buffer): void {
+function relay(
+  { hostSocket, artifact }: { readonly hostSocket: string; readonly artifact: string },
+  client: Duplex,
+  head: Buffer,
+): void {
   const host = connect(hostSocket);
   const reader = new FrameReader();
   let opened = false;

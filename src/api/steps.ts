@@ -20,59 +20,83 @@ export const requestId: MiddlewareHandler<Env> = async (context, next) => {
   await next();
 };
 
-export const limited = (parts: ApiParts): MiddlewareHandler<Env> => async (context, next) => {
-  const key = context.req.header('authorization') ?? addressOf(context);
-  if (!parts.limit.take(key, parts.now().getTime())) {
-    context.header('retry-after', String(Math.ceil(parts.limit.wait(key) / 1000)));
-    throw new Problem('RATE_LIMITED', { at: 'request', message: 'too many requests', fix: 'Wait a moment, then try again.' });
-  }
-  await next();
-};
+export const limited =
+  (parts: ApiParts): MiddlewareHandler<Env> =>
+  async (context, next) => {
+    const key = context.req.header('authorization') ?? addressOf(context);
+    if (!parts.limit.take(key, parts.now().getTime())) {
+      context.header('retry-after', String(Math.ceil(parts.limit.wait(key) / 1000)));
+      throw new Problem('RATE_LIMITED', {
+        at: 'request',
+        message: 'too many requests',
+        fix: 'Wait a moment, then try again.',
+      });
+    }
+    await next();
+  };
 
 export const sized: MiddlewareHandler<Env> = bodyLimit({
   maxSize: BODY_LIMIT,
   onError: () => {
-    throw new Problem('BODY_TOO_LARGE', { at: 'body', message: `larger than ${BODY_LIMIT} bytes`, fix: 'Split the site into several projects.' });
+    throw new Problem('BODY_TOO_LARGE', {
+      at: 'body',
+      message: `larger than ${BODY_LIMIT} bytes`,
+      fix: 'Split the site into several projects.',
+    });
   },
 });
 
 /** Who asks. Anything but a valid token ends here. */
-export const authenticated = (parts: ApiParts): MiddlewareHandler<Env> => async (context, next) => {
-  const header = context.req.header('authorization') ?? '';
-  const token = /^Bearer (\S{1,200})$/i.exec(header)?.[1];
-  const identity = parts.tokens.identify(token);
-  if (typeof identity === 'string') {
-    context.header('www-authenticate', 'Bearer realm="vauban"');
-    throw new Problem('UNAUTHENTICATED', { at: 'authorization', message: identity.replaceAll('-', ' '), fix: 'Send `Authorization: Bearer TOKEN`; `vauban token create` makes one.' });
-  }
-  context.set('identity', identity);
-  await next();
-};
+export const authenticated =
+  (parts: ApiParts): MiddlewareHandler<Env> =>
+  async (context, next) => {
+    const header = context.req.header('authorization') ?? '';
+    const token = /^Bearer (\S{1,200})$/i.exec(header)?.[1];
+    const identity = parts.tokens.identify(token);
+    if (typeof identity === 'string') {
+      context.header('www-authenticate', 'Bearer realm="vauban"');
+      throw new Problem('UNAUTHENTICATED', {
+        at: 'authorization',
+        message: identity.replaceAll('-', ' '),
+        fix: 'Send `Authorization: Bearer TOKEN`; `vauban token create` makes one.',
+      });
+    }
+    context.set('identity', identity);
+    await next();
+  };
 
 /** What changes something is written down, whatever came of it. */
-export const audited = (parts: ApiParts): MiddlewareHandler<Env> => async (context, next) => {
-  await next();
-  if (context.req.method === 'GET' || context.req.method === 'HEAD') return;
-  parts.audit({
-    identity: context.get('identity'),
-    method: `${context.req.method} ${context.req.path}`,
-    resource: context.req.path.replace(/^\/v1\//, ''),
-    project: context.req.param('project'),
-    status: context.res.status,
-    message: context.error === undefined ? '' : asProblem(context.error).message,
-    requestId: context.get('requestId'),
-    address: addressOf(context),
-  });
-};
+export const audited =
+  (parts: ApiParts): MiddlewareHandler<Env> =>
+  async (context, next) => {
+    await next();
+    if (context.req.method === 'GET' || context.req.method === 'HEAD') return;
+    parts.audit({
+      identity: context.get('identity'),
+      method: `${context.req.method} ${context.req.path}`,
+      resource: context.req.path.replace(/^\/v1\//, ''),
+      project: context.req.param('project'),
+      status: context.res.status,
+      message: context.error === undefined ? '' : asProblem(context.error).message,
+      requestId: context.get('requestId'),
+      address: addressOf(context),
+    });
+  };
 
-export const needs = (role: Role): MiddlewareHandler<Env> => async (context, next) => {
-  const identity = context.get('identity');
-  const decision = mayAct(identity, role);
-  if (!decision.allowed) {
-    throw new Problem('PERMISSION_DENIED', { at: context.req.path, message: `token ${identity.name} has the role ${identity.role}; this needs ${role}`, fix: `Use a token with the role ${role}.` });
-  }
-  await next();
-};
+export const needs =
+  (role: Role): MiddlewareHandler<Env> =>
+  async (context, next) => {
+    const identity = context.get('identity');
+    const decision = mayAct(identity, role);
+    if (!decision.allowed) {
+      throw new Problem('PERMISSION_DENIED', {
+        at: context.req.path,
+        message: `token ${identity.name} has the role ${identity.role}; this needs ${role}`,
+        fix: `Use a token with the role ${role}.`,
+      });
+    }
+    await next();
+  };
 
 export function answerProblem(error: unknown, context: Context<Env>): Response {
   const problem = asProblem(error);

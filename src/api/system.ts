@@ -3,10 +3,10 @@ import * as z from 'zod';
 import { roles } from '#access/roles.ts';
 import { Problem } from '#core/problem.ts';
 import { Name } from '#core/resource.ts';
+import { siteSchema } from '#plan/schema.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 import { openApi } from './openapi.ts';
-import { siteSchema } from '#plan/schema.ts';
 import { needs } from './steps.ts';
 
 const TokenRequest = z.strictObject({
@@ -21,7 +21,11 @@ export function systemRoutes(parts: ApiParts): Hono<Env> {
 
   app.get('/health', async (context) => {
     const items = await parts.health();
-    const state = items.some((it) => it.state === 'failed') ? 'failed' : items.some((it) => it.state === 'warning') ? 'warning' : 'ok';
+    const state = items.some((it) => it.state === 'failed')
+      ? 'failed'
+      : items.some((it) => it.state === 'warning')
+        ? 'warning'
+        : 'ok';
     return context.json({ state, items, revision: parts.control.head });
   });
   app.get('/artifacts', async (context) => {
@@ -29,7 +33,12 @@ export function systemRoutes(parts: ApiParts): Hono<Env> {
     const states = new Map(seen.list.map((it) => [it.artifact, it]));
     return context.json({
       problem: seen.problem,
-      items: parts.control.artifacts.map((it) => ({ id: it.id, engine: it.engine, owners: it.owners, ...states.get(it.id) })),
+      items: parts.control.artifacts.map((it) => ({
+        id: it.id,
+        engine: it.engine,
+        owners: it.owners,
+        ...states.get(it.id),
+      })),
     });
   });
   app.get('/schema', (context) => context.json(siteSchema()));
@@ -43,7 +52,12 @@ export function systemRoutes(parts: ApiParts): Hono<Env> {
   });
   app.delete('/tokens/:name', needs('admin'), (context) => {
     const name = context.req.param('name');
-    if (!parts.tokens.remove(name)) throw new Problem('NOT_FOUND', { at: `token ${name}`, message: 'there is no such token', fix: '`vauban token list` shows them.' });
+    if (!parts.tokens.remove(name))
+      throw new Problem('NOT_FOUND', {
+        at: `token ${name}`,
+        message: 'there is no such token',
+        fix: '`vauban token list` shows them.',
+      });
     return context.json({});
   });
   return app;

@@ -22,7 +22,11 @@ const ListQuery = z.strictObject({
   to: Time.optional().describe('Seen before this time.'),
   fold: Flag.optional().describe('Both mirrored copies of a session as one; default true.'),
   order: z.enum(['newest', 'oldest']).optional().describe('By time; default newest first.'),
-  limit: z.string().regex(/^\d{1,4}$/).optional().describe('At most so many; default 50, at most 1000.'),
+  limit: z
+    .string()
+    .regex(/^\d{1,4}$/)
+    .optional()
+    .describe('At most so many; default 50, at most 1000.'),
   pageToken: z.string().optional().describe('From the answer before.'),
 });
 
@@ -50,7 +54,10 @@ export function threatRoutes(parts: ApiParts): Hono<Env> {
 
   app.get(`${base}:counts`, async (context) => {
     const project = context.req.param('project');
-    return context.json({ bySeverity: await parts.threats.counts({ project }), names: await parts.threats.topNames({ project, limit: 20 }) });
+    return context.json({
+      bySeverity: await parts.threats.counts({ project }),
+      names: await parts.threats.topNames({ project, limit: 20 }),
+    });
   });
 
   app.get(`${base}:stream`, (context) => {
@@ -71,7 +78,8 @@ export function threatRoutes(parts: ApiParts): Hono<Env> {
       stream.onAbort(() => wake());
       while (!stream.aborted) {
         const threat = queue.shift();
-        if (threat !== undefined) await stream.writeSSE({ event: 'threat', id: threat.id, data: JSON.stringify(threat) });
+        if (threat !== undefined)
+          await stream.writeSSE({ event: 'threat', id: threat.id, data: JSON.stringify(threat) });
         else {
           await new Promise<void>((resolve) => (wake = resolve));
           if (queue.length === 0) await stream.writeSSE({ event: 'beat', data: '' });
@@ -82,13 +90,19 @@ export function threatRoutes(parts: ApiParts): Hono<Env> {
     });
   });
 
-  app.get(`${base}/:id`, async (context) => context.json(await found(parts, context.req.param('project'), context.req.param('id'))));
+  app.get(`${base}/:id`, async (context) =>
+    context.json(await found(parts, context.req.param('project'), context.req.param('id'))),
+  );
 
   app.get(`${base}/:id/pcap`, async (context) => {
     const threat = await found(parts, context.req.param('project'), context.req.param('id'));
     const packets = await parts.packetsOf(threat);
     if (packets === undefined) {
-      throw new Problem('NOT_FOUND', { at: `threat ${threat.id}`, message: 'the packets of its session were not kept, or are gone by now', fix: 'The packet that matched is in the threat itself: `vauban threats describe ID`.' });
+      throw new Problem('NOT_FOUND', {
+        at: `threat ${threat.id}`,
+        message: 'the packets of its session were not kept, or are gone by now',
+        fix: 'The packet that matched is in the threat itself: `vauban threats describe ID`.',
+      });
     }
     context.header('content-type', 'application/vnd.tcpdump.pcap');
     context.header('content-disposition', `attachment; filename="threat-${threat.id}.pcap"`);
@@ -100,10 +114,16 @@ export function threatRoutes(parts: ApiParts): Hono<Env> {
 async function found(parts: ApiParts, project: string, id: string): Promise<Threat> {
   const threat = await parts.threats.get(id);
   if (threat !== undefined && threat.project === project) return threat;
-  throw new Problem('NOT_FOUND', { at: `threat ${id}`, message: `there is no such threat in project ${project}`, fix: '`vauban threats list` shows them.' });
+  throw new Problem('NOT_FOUND', {
+    at: `threat ${id}`,
+    message: `there is no such threat in project ${project}`,
+    fix: '`vauban threats list` shows them.',
+  });
 }
 
 /** Without the fields that are undefined, as the store's types ask for. */
 function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

@@ -1,4 +1,5 @@
 import { type Application, buildApplication, buildRouteMap, type RouteMap, text_en } from '@stricli/core';
+import { asProblem, type ProblemDocument } from '#core/problem.ts';
 import type { Cli } from './context.ts';
 import { apply, confirm, history, plan, rollback } from './verbs/change.ts';
 import { logs } from './verbs/logs.ts';
@@ -7,7 +8,6 @@ import { explain, schema } from './verbs/schema.ts';
 import { exec, restart, ssh, start, stop } from './verbs/session.ts';
 import { checks, token } from './verbs/system.ts';
 import { threats } from './verbs/threats.ts';
-import { asProblem, type ProblemDocument } from '#core/problem.ts';
 
 /** Verbs that are made elsewhere: those that work on the machine itself and not through the API. */
 export type MachineVerbs = Parameters<typeof buildRouteMap<string, Cli>>[0]['routes'];
@@ -40,7 +40,8 @@ export function cliApp(machine: MachineVerbs, version: string): Application<Cli>
     },
     docs: {
       brief: 'The network perimeter of a cloud, on your own Linux machines',
-      fullDescription: 'One declared site is compiled to nftables, Suricata and the other engines of Linux, applied as a whole, and taken back when it locks you out.',
+      fullDescription:
+        'One declared site is compiled to nftables, Suricata and the other engines of Linux, applied as a whole, and taken back when it locks you out.',
     },
   });
   return buildApplication(routes, {
@@ -57,5 +58,7 @@ export function cliApp(machine: MachineVerbs, version: string): Application<Cli>
 export function described(error: unknown): string {
   const problem = asProblem(error).toJSON();
   const one = (it: ProblemDocument): string => `${it.at}: ${it.message}\n  ${it.fix}`;
-  return (problem.details ?? []).length > 0 ? `${(problem.details ?? []).map(one).join('\n')}\n${problem.fix}` : one(problem);
+  return (problem.details ?? []).length > 0
+    ? `${(problem.details ?? []).map(one).join('\n')}\n${problem.fix}`
+    : one(problem);
 }

@@ -1,7 +1,7 @@
-import type { CommandContext } from '@stricli/core';
 import { existsSync, readFileSync } from 'node:fs';
+import type { CommandContext } from '@stricli/core';
 import { Client } from '#client/client.ts';
-import { DEFAULT_STATE, deploymentAt, type Deployment, type Settings } from '#core/deployment.ts';
+import { DEFAULT_STATE, type Deployment, deploymentAt, type Settings } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
 import type { Style } from './style.ts';
 
@@ -24,7 +24,8 @@ export interface Target {
   readonly project?: string;
 }
 
-export const stateOf = (cli: Cli, target: Pick<Target, 'state'>): string => target.state ?? cli.env['VAUBAN_STATE'] ?? DEFAULT_STATE;
+export const stateOf = (cli: Cli, target: Pick<Target, 'state'>): string =>
+  target.state ?? cli.env['VAUBAN_STATE'] ?? DEFAULT_STATE;
 
 export const deploymentOf = (cli: Cli, target: Pick<Target, 'state'>): Deployment => deploymentAt(stateOf(cli, target));
 
@@ -35,7 +36,8 @@ export const deploymentOf = (cli: Cli, target: Pick<Target, 'state'>): Deploymen
 export function clientOf(cli: Cli, target: Target): Client {
   const deployment = deploymentOf(cli, target);
   const settings = readText(`${deployment.state}/settings.json`);
-  const { host, port } = settings === undefined ? { host: '127.0.0.1', port: 8443 } : (JSON.parse(settings) as Settings);
+  const { host, port } =
+    settings === undefined ? { host: '127.0.0.1', port: 8443 } : (JSON.parse(settings) as Settings);
   const address = cli.env['VAUBAN_API'] ?? `https://${host}:${port}`;
   const tokenFile = cli.env['VAUBAN_TOKEN_FILE'] ?? `${deployment.apiFolder}/admin.token`;
   const token = cli.env['VAUBAN_TOKEN'] ?? readText(tokenFile)?.trim();
@@ -44,8 +46,12 @@ export function clientOf(cli: Cli, target: Target): Client {
     const missing = settings === undefined && cli.env['VAUBAN_API'] === undefined;
     throw new Problem(missing ? 'HOST_UNREACHABLE' : 'UNAUTHENTICATED', {
       at: tokenFile,
-      message: missing ? `there is no deployment at ${deployment.state}` : 'the token or the certificate cannot be read',
-      fix: missing ? 'Make one with `sudo ./vauban up examples/cloud-ids`.' : 'Run this as root, or set VAUBAN_TOKEN_FILE and VAUBAN_CA_FILE.',
+      message: missing
+        ? `there is no deployment at ${deployment.state}`
+        : 'the token or the certificate cannot be read',
+      fix: missing
+        ? 'Make one with `sudo ./vauban up examples/cloud-ids`.'
+        : 'Run this as root, or set VAUBAN_TOKEN_FILE and VAUBAN_CA_FILE.',
     });
   }
   return new Client({ address, token, authority });
@@ -69,6 +75,9 @@ export async function projectOf(cli: Cli, client: Client, target: Target): Promi
   throw new Problem('INVALID_REQUEST', {
     at: '--project',
     message: only === undefined ? 'there is no project yet' : `there are several projects: ${projects.join(', ')}`,
-    fix: only === undefined ? 'Apply a site first: `vauban apply FILE`.' : 'Name one with --project, or set VAUBAN_PROJECT.',
+    fix:
+      only === undefined
+        ? 'Apply a site first: `vauban apply FILE`.'
+        : 'Name one with --project, or set VAUBAN_PROJECT.',
   });
 }

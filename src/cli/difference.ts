@@ -1,5 +1,5 @@
-import type { Difference, ResourceChange } from '#plan/difference.ts';
 import { count } from '#lib/text.ts';
+import type { Difference, ResourceChange } from '#plan/difference.ts';
 import type { Cli } from './context.ts';
 
 const signs = { create: '+', update: '~', delete: '-' } as const;
@@ -34,7 +34,11 @@ function printChange(cli: Cli, { action, project, kind, name, fields }: Resource
   }
 }
 
-const isPlain = (value: unknown): boolean => value !== '' && value !== false && !(Array.isArray(value) && value.length === 0) && !(typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+const isPlain = (value: unknown): boolean =>
+  value !== '' &&
+  value !== false &&
+  !(Array.isArray(value) && value.length === 0) &&
+  !(typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 
 function shown(value: unknown): string {
   if (value === undefined) return '(none)';

@@ -2,8 +2,20 @@ import { formats } from './output.ts';
 
 /** Flags that many verbs share, as stricli declares them. */
 export const targetFlags = {
-  state: { kind: 'parsed', parse: String, optional: true, brief: 'State folder of the deployment (default /var/lib/vauban)', placeholder: 'folder' },
-  project: { kind: 'parsed', parse: String, optional: true, brief: 'Project (default: the only one)', placeholder: 'name' },
+  state: {
+    kind: 'parsed',
+    parse: String,
+    optional: true,
+    brief: 'State folder of the deployment (default /var/lib/vauban)',
+    placeholder: 'folder',
+  },
+  project: {
+    kind: 'parsed',
+    parse: String,
+    optional: true,
+    brief: 'Project (default: the only one)',
+    placeholder: 'name',
+  },
 } as const;
 
 export const formatFlag = {
@@ -20,6 +32,7 @@ export function seconds(text: string): number {
   const [, number, unit] = /^(\d{1,6})([smh]?)$/.exec(text) ?? [];
   const factor = { s: 1, m: 60, h: 3600, '': 1 }[unit ?? ''] ?? 1;
   const value = Number(number) * factor;
-  if (number === undefined || value < 1 || value > 86_400) throw new SyntaxError('not a time from 1s to 24h, such as 90s or 2m');
+  if (number === undefined || value < 1 || value > 86_400)
+    throw new SyntaxError('not a time from 1s to 24h, such as 90s or 2m');
   return value;
 }

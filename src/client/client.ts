@@ -1,5 +1,5 @@
-import { request as httpsRequest } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { Problem, type ProblemDocument } from '#core/problem.ts';
 
 export interface Connection {
@@ -49,7 +49,8 @@ export class Client {
   /** Server-sent events, until the server ends them or `signal` does. */
   async *events(path: string, signal?: AbortSignal): AsyncGenerator<ServerEvent> {
     const response = await this.#send('GET', path, undefined, { accept: 'text/event-stream' });
-    if ((response.statusCode ?? 500) >= 400) throw problemOf((await read(response)).toString('utf8'), response.statusCode);
+    if ((response.statusCode ?? 500) >= 400)
+      throw problemOf((await read(response)).toString('utf8'), response.statusCode);
     const stop = (): void => {
       response.destroy();
     };
@@ -87,17 +88,30 @@ export class Client {
     });
   }
 
-  async #json<T>(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<T> {
+  async #json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
     const response = await this.#send(method, path, body, headers);
     const text = (await read(response)).toString('utf8');
     if ((response.statusCode ?? 500) >= 400) throw problemOf(text, response.statusCode);
     return JSON.parse(text) as T;
   }
 
-  #send(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<IncomingMessage> {
+  #send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
-      const more = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
+      const more =
+        text === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) };
       const message = this.#request(method, path, { ...more, ...headers });
       message.on('response', resolve);
       message.on('error', (error) => reject(unreachable(this.#connection.address, error)));
@@ -126,7 +140,11 @@ function problemOf(text: string, status: number | undefined): Problem {
   try {
     return Problem.from((JSON.parse(text) as { error: ProblemDocument }).error);
   } catch {
-    return new Problem('INTERNAL', { at: 'api', message: `the API answered ${status}: ${text.slice(0, 200)}`, fix: 'Look at the log of control: `vauban doctor` tells where it is.' });
+    return new Problem('INTERNAL', {
+      at: 'api',
+      message: `the API answered ${status}: ${text.slice(0, 200)}`,
+      fix: 'Look at the log of control: `vauban doctor` tells where it is.',
+    });
   }
 }
 

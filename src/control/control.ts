@@ -15,7 +15,14 @@ import type { ResourceStore, Stored } from './store/store.ts';
 export type Change =
   /** The projects that the files name become exactly what the files say. */
   | { readonly type: 'site'; readonly files: readonly SiteFile[] }
-  | { readonly type: 'put'; readonly project: string; readonly kind: AnyKind; readonly name: string; readonly value: unknown; readonly mode: 'create' | 'replace' }
+  | {
+      readonly type: 'put';
+      readonly project: string;
+      readonly kind: AnyKind;
+      readonly name: string;
+      readonly value: unknown;
+      readonly mode: 'create' | 'replace';
+    }
   | { readonly type: 'delete'; readonly project: string; readonly kind: AnyKind; readonly name: string }
   /** Back to how everything was at a revision. */
   | { readonly type: 'rollback'; readonly revision: number };
@@ -92,7 +99,8 @@ export class Control {
       if (revision.state === 'pending' && status.revision === revision.number) {
         if (status.pending === undefined) await store.confirm(revision.number);
       } else if (revision.state === 'pending') {
-        const reason = status.reverted?.revision === revision.number ? status.reverted.reason : 'the machine holds another revision';
+        const reason =
+          status.reverted?.revision === revision.number ? status.reverted.reason : 'the machine holds another revision';
         await store.revert(revision.number, note(revision.number, reason));
         log('revision taken back', { revision: revision.number, reason });
       } else {
@@ -115,10 +123,17 @@ export class Control {
   }
 
   /** Begins to apply a change. Mistakes are thrown before anything happens; what follows is told by the operation. */
-  async apply(change: Change, options: ChangeOptions): Promise<{ readonly operation: Operation; readonly done: Promise<void> }> {
+  async apply(
+    change: Change,
+    options: ChangeOptions,
+  ): Promise<{ readonly operation: Operation; readonly done: Promise<void> }> {
     const { operations, store } = this.#parts;
     if (this.#changing) {
-      throw new Problem('CHANGE_IN_PROGRESS', { at: 'control', message: 'another change is being applied', fix: 'Try again when it is over: `vauban history`.' });
+      throw new Problem('CHANGE_IN_PROGRESS', {
+        at: 'control',
+        message: 'another change is being applied',
+        fix: 'Try again when it is over: `vauban history`.',
+      });
     }
     this.#changing = true;
     try {
@@ -167,15 +182,30 @@ export class Control {
   async #pending(): Promise<number> {
     const open = (await this.#parts.store.history(1)).find((it) => it.state === 'pending');
     if (open !== undefined) return open.number;
-    throw new Problem('NOT_FOUND', { at: 'control', message: 'no change waits for a confirmation', fix: '`vauban history` shows what happened.' });
+    throw new Problem('NOT_FOUND', {
+      at: 'control',
+      message: 'no change waits for a confirmation',
+      fix: '`vauban history` shows what happened.',
+    });
   }
 
-  async #carryOut(id: string, revision: number, snapshot: Snapshot, artifacts: readonly Artifact[], confirmSeconds: number | undefined): Promise<void> {
+  async #carryOut(
+    id: string,
+    revision: number,
+    snapshot: Snapshot,
+    artifacts: readonly Artifact[],
+    confirmSeconds: number | undefined,
+  ): Promise<void> {
     const { host, store, operations, now, log } = this.#parts;
     try {
-      const request = { revision, artifacts: artifacts.map(mutable), ...(confirmSeconds === undefined ? {} : { confirmSeconds }) };
+      const request = {
+        revision,
+        artifacts: artifacts.map(mutable),
+        ...(confirmSeconds === undefined ? {} : { confirmSeconds }),
+      };
       await host.hold(request, (event) => operations.tell(id, event));
-      const before = confirmSeconds === undefined ? undefined : new Date(now().getTime() + confirmSeconds * 1000).toISOString();
+      const before =
+        confirmSeconds === undefined ? undefined : new Date(now().getTime() + confirmSeconds * 1000).toISOString();
       await store.commit(revision, snapshot.resources, before);
       await this.#load();
       log('revision applied', { revision });
@@ -213,7 +243,11 @@ export class Control {
   async #candidate(change: Change): Promise<{ readonly snapshot: Snapshot }> {
     if (change.type === 'rollback') {
       if (!(await this.#wasInForce(change.revision))) {
-        throw new Problem('NOT_FOUND', { at: `revision ${change.revision}`, message: 'it was never in force', fix: '`vauban history` lists those that were.' });
+        throw new Problem('NOT_FOUND', {
+          at: `revision ${change.revision}`,
+          message: 'it was never in force',
+          fix: '`vauban history` lists those that were.',
+        });
       }
       const rows = await this.#parts.store.resources(change.revision);
       return { snapshot: snapshotOf(rows.map((it) => it.resource)) };
@@ -230,7 +264,10 @@ export class Control {
     return state === 'applied' || state === 'pending';
   }
 
-  #declared(change: Exclude<Change, { type: 'rollback' }>): { readonly declared: readonly Declared[]; readonly problems: readonly ProblemDocument[] } {
+  #declared(change: Exclude<Change, { type: 'rollback' }>): {
+    readonly declared: readonly Declared[];
+    readonly problems: readonly ProblemDocument[];
+  } {
     if (change.type === 'site') {
       const site = parseSite(change.files);
       const kept = this.#snapshot.resources.filter((it) => !site.projects.includes(it.project));
@@ -242,13 +279,27 @@ export class Control {
     const at = `${change.kind.plural}/${change.name}`;
     if (change.type === 'delete') {
       if (exists) return { declared: others, problems: [] };
-      throw new Problem('NOT_FOUND', { at, message: `there is no such ${change.kind.title.toLowerCase()} in project ${change.project}`, fix: `\`vauban get ${change.kind.plural}\` lists them.` });
+      throw new Problem('NOT_FOUND', {
+        at,
+        message: `there is no such ${change.kind.title.toLowerCase()} in project ${change.project}`,
+        fix: `\`vauban get ${change.kind.plural}\` lists them.`,
+      });
     }
     if (change.mode === 'create' && exists) {
-      throw new Problem('ALREADY_EXISTS', { at, message: 'a resource of that kind and name exists', fix: 'Choose another name, or edit the one there is.' });
+      throw new Problem('ALREADY_EXISTS', {
+        at,
+        message: 'a resource of that kind and name exists',
+        fix: 'Choose another name, or edit the one there is.',
+      });
     }
     const place = (path: readonly (string | number)[]): string => [at, dotted(path)].filter(Boolean).join(' ');
-    const one = parseResource({ project: change.project, kind: change.kind, name: change.name, value: change.value, place });
+    const one = parseResource({
+      project: change.project,
+      kind: change.kind,
+      name: change.name,
+      value: change.value,
+      place,
+    });
     return { declared: one.declared === undefined ? others : [...others, one.declared], problems: one.problems };
   }
 }
@@ -257,12 +308,24 @@ export class Control {
 function asDeclared(resource: Resource): Declared {
   const { project, name, spec } = resource;
   const kind = kindNamed(resource.kind);
-  if (kind === undefined) throw new Problem('INTERNAL', { at: keyOf(resource), message: 'its kind is unknown', fix: 'Run the version of Vauban that wrote it.' });
-  const place = (path: readonly (string | number)[]): string => [`${kind.plural}/${name}`, dotted(path)].filter(Boolean).join(' ');
+  if (kind === undefined)
+    throw new Problem('INTERNAL', {
+      at: keyOf(resource),
+      message: 'its kind is unknown',
+      fix: 'Run the version of Vauban that wrote it.',
+    });
+  const place = (path: readonly (string | number)[]): string =>
+    [`${kind.plural}/${name}`, dotted(path)].filter(Boolean).join(' ');
   return { project, kind, name, spec, place };
 }
 
-const mutable = (it: Artifact) => ({ id: it.id, engine: it.engine, owners: [...it.owners], needs: [...it.needs], input: it.input });
+const mutable = (it: Artifact) => ({
+  id: it.id,
+  engine: it.engine,
+  owners: [...it.owners],
+  needs: [...it.needs],
+  input: it.input,
+});
 
 const note = (revision: number, message: string): ProblemDocument => ({
   code: 'ENGINE_FAILED',

@@ -31,14 +31,22 @@ export class Detection {
         definitionOf,
         instanceAt: (address) => this.#instances.get(`${project}/${network}/${address}`),
       }),
-      retention: () => ({ before: Date.now() - parts.retentionDays * 86_400_000, threats: 10_000_000, sessions: 10_000_000 }),
+      retention: () => ({
+        before: Date.now() - parts.retentionDays * 86_400_000,
+        threats: 10_000_000,
+        sessions: 10_000_000,
+      }),
     });
   }
 
   async follow(snapshot: Snapshot): Promise<void> {
     const endpoints = snapshot.all(idsEndpoint);
     this.#instances = new Map(
-      snapshot.all(instance).flatMap((it) => it.assigned.interfaces.map((leg) => [`${it.project}/${leg.network}/${leg.address}`, it.name] as const)),
+      snapshot
+        .all(instance)
+        .flatMap((it) =>
+          it.assigned.interfaces.map((leg) => [`${it.project}/${leg.network}/${leg.address}`, it.name] as const),
+        ),
     );
     const kept = new Set(endpoints.map((it) => `${it.project}/${it.name}`));
     for (const gone of this.#endpoints.filter((it) => !kept.has(`${it.project}/${it.name}`))) {

@@ -59,7 +59,8 @@ export class Operations {
   update(id: string, change: Partial<Pick<Operation, 'revision' | 'state' | 'problem'>>): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
-    const ended = change.state !== undefined && change.state !== 'running' ? { endTime: this.#now().toISOString() } : {};
+    const ended =
+      change.state !== undefined && change.state !== 'running' ? { endTime: this.#now().toISOString() } : {};
     entry.operation = { ...entry.operation, ...change, ...ended };
     this.#emit(id, { event: 'operation', operation: entry.operation });
   }

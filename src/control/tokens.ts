@@ -29,11 +29,20 @@ export class Tokens {
   }
 
   /** Gives the token out once. A name that exists is replaced when `replace` is set, else refused. */
-  create(it: { readonly name: string; readonly role: Role; readonly expireTime?: string; readonly replace?: boolean }): string {
+  create(it: {
+    readonly name: string;
+    readonly role: Role;
+    readonly expireTime?: string;
+    readonly replace?: boolean;
+  }): string {
     const token = `vbn_${randomBytes(32).toString('base64url')}`;
     if (it.replace === true) this.#database.prepare('DELETE FROM tokens WHERE name = ?').run(it.name);
     else if (this.#database.prepare('SELECT 1 FROM tokens WHERE name = ?').get(it.name) !== undefined) {
-      throw new Problem('ALREADY_EXISTS', { at: `token ${it.name}`, message: 'a token of that name exists', fix: 'Delete it first, or choose another name.' });
+      throw new Problem('ALREADY_EXISTS', {
+        at: `token ${it.name}`,
+        message: 'a token of that name exists',
+        fix: 'Delete it first, or choose another name.',
+      });
     }
     this.#database
       .prepare('INSERT INTO tokens VALUES (?, ?, ?, ?, ?)')
@@ -44,14 +53,18 @@ export class Tokens {
   /** Knows a token written by somebody else, such as the installer. */
   adopt(it: { readonly name: string; readonly role: Role; readonly token: string }): void {
     this.#database
-      .prepare('INSERT INTO tokens VALUES (?, ?, ?, ?, NULL) ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, role = excluded.role')
+      .prepare(
+        'INSERT INTO tokens VALUES (?, ?, ?, ?, NULL) ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, role = excluded.role',
+      )
       .run(it.name, it.role, hashOf(it.token), this.#now().toISOString());
   }
 
   identify(token: string | undefined): Identity | Reason {
     if (token === undefined || token === '') return 'no-token';
     // Found by its hash: what a clock could tell about the comparison is the hash, not the token.
-    const row = this.#database.prepare('SELECT * FROM tokens WHERE hash = ?').get(hashOf(token)) as unknown as Row | undefined;
+    const row = this.#database.prepare('SELECT * FROM tokens WHERE hash = ?').get(hashOf(token)) as unknown as
+      | Row
+      | undefined;
     if (row === undefined) return 'unknown-token';
     if (row.expire_time !== null && row.expire_time <= this.#now().toISOString()) return 'expired-token';
     return { name: row.name, role: row.role };

@@ -22,7 +22,10 @@ export const ArtifactRequest = z.strictObject({ artifact: ArtifactId });
 export const ExecRequest = z.strictObject({
   artifact: ArtifactId,
   argv: z.array(z.string().max(131_072)).min(1).max(1000),
-  user: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/).default('root'),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/)
+    .default('root'),
   tty: z
     .strictObject({
       rows: z.int().min(1).max(1000),

@@ -2,9 +2,13 @@ import * as z from 'zod';
 
 /** RFC 1035 label, as the cloud asks for resource names. */
 export const namePattern = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
-export const nameRule = 'not a name: a lower-case letter, then up to 62 lower-case letters, digits and dashes, no dash at the end';
+export const nameRule =
+  'not a name: a lower-case letter, then up to 62 lower-case letters, digits and dashes, no dash at the end';
 
-export const Name = z.string().regex(namePattern, nameRule).meta({ id: 'Name', examples: ['web-1'] });
+export const Name = z
+  .string()
+  .regex(namePattern, nameRule)
+  .meta({ id: 'Name', examples: ['web-1'] });
 
 /** A field that names another resource of the same project. `x-ref` reaches JSON Schema, docs and the reference check. */
 export const ref = (kind: string) => z.string().regex(namePattern, nameRule).meta({ 'x-ref': kind });

@@ -23,7 +23,8 @@ export function snapshotOf(resources: Iterable<Resource>): Draft {
     else list.push(position);
   }
   // The kind's schema parsed every spec on the way in, so the casts below only give back the type it had there.
-  const at = (position: number | undefined): Resource | undefined => (position === undefined ? undefined : sorted[position]);
+  const at = (position: number | undefined): Resource | undefined =>
+    position === undefined ? undefined : sorted[position];
   const find = <S, A>(kind: KindOf<S, A>, project: string, name: string): Resource<S, A> | undefined =>
     (at(index.get(`${project}/${kind.kind}/${name}`)) as Resource<S, A> | undefined) ?? builtIn(kind, project, name);
   const builtIn = <S, A>(kind: KindOf<S, A>, project: string, name: string): Resource<S, A> | undefined => {

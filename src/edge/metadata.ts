@@ -32,13 +32,20 @@ export function answerMetadata(input: MetadataInput, request: MetadataRequest): 
   }
   const host = input.hosts.find((it) => it.address === request.from.replace('::ffff:', ''));
   if (host === undefined) return answer(404, 'no instance has this address\n');
-  const steps = path.split('/').filter((it) => it !== '').slice(1);
+  const steps = path
+    .split('/')
+    .filter((it) => it !== '')
+    .slice(1);
   let at: Tree | undefined = { v1: treeOf(host) };
   for (const step of steps) {
-    at = at !== undefined && typeof at !== 'string' && Object.hasOwn(at, decode(step)) ? (at as Record<string, Tree>)[decode(step)] : undefined;
+    at =
+      at !== undefined && typeof at !== 'string' && Object.hasOwn(at, decode(step))
+        ? (at as Record<string, Tree>)[decode(step)]
+        : undefined;
   }
   if (at === undefined) return answer(404, 'not found\n');
-  if (typeof at === 'string') return url.searchParams.get('alt') === 'json' ? json(at) : answer(200, at, 'application/text');
+  if (typeof at === 'string')
+    return url.searchParams.get('alt') === 'json' ? json(at) : answer(200, at, 'application/text');
   if (url.searchParams.get('recursive') === 'true') return json(at);
   if (!path.endsWith('/')) return answer(301, '', 'text/html', { location: `${path}/` });
   return answer(200, listing(at), 'application/text');
@@ -100,7 +107,12 @@ function camel(tree: Tree): unknown {
   );
 }
 
-const answer = (status: number, body: string, type = 'text/html', more: Readonly<Record<string, string>> = {}): MetadataAnswer => ({
+const answer = (
+  status: number,
+  body: string,
+  type = 'text/html',
+  more: Readonly<Record<string, string>> = {},
+): MetadataAnswer => ({
   status,
   headers: { 'metadata-flavor': 'Google', server: 'Metadata Server for VM', 'content-type': type, ...more },
   body,

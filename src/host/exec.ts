@@ -35,7 +35,10 @@ export function run(argv: readonly string[], options: Omit<RunOptions, 'namespac
     const text = (list: Buffer[]) => Buffer.concat(list).toString('utf8');
     child.on('error', (error) => resolve({ code: 127, stdout: text(out), stderr: `${file}: ${error.message}` }));
     child.on('close', (code, signal) => {
-      const stopped = signal === null ? '' : `\n${file} was ended by ${signal}${signal === 'SIGKILL' ? ` (after at most ${timeout} ms)` : ''}`;
+      const stopped =
+        signal === null
+          ? ''
+          : `\n${file} was ended by ${signal}${signal === 'SIGKILL' ? ` (after at most ${timeout} ms)` : ''}`;
       resolve({ code: code ?? 128, stdout: text(out), stderr: text(err) + stopped });
     });
     // A program that ends before it has read everything is no error of ours.

@@ -26,7 +26,9 @@ const byId = (artifacts: readonly Artifact[]): ById => new Map(artifacts.map((it
 export function stepsBetween(held: readonly Artifact[], wanted: readonly Artifact[]): Step[] {
   const old = byId(held);
   const now = byId(wanted);
-  const releases = inOrder(held).toReversed().filter((it) => !now.has(it.id));
+  const releases = inOrder(held)
+    .toReversed()
+    .filter((it) => !now.has(it.id));
   return [
     ...releases.map((it): Step => ({ action: 'release', artifact: it.id })),
     ...inOrder(wanted).flatMap((it): Step[] => {
@@ -63,7 +65,9 @@ export class Holder {
       revision,
       artifacts: artifacts.length,
       busy: this.#busy,
-      ...(pending === undefined ? {} : { pending: { revision, former: pending.former.revision, deadline: pending.deadline } }),
+      ...(pending === undefined
+        ? {}
+        : { pending: { revision, former: pending.former.revision, deadline: pending.deadline } }),
       ...(reverted === undefined ? {} : { reverted }),
     };
   }
@@ -99,7 +103,12 @@ export class Holder {
       const pending =
         seconds === undefined
           ? {}
-          : { pending: { former: { revision: former.revision, artifacts: former.artifacts }, deadline: this.#parts.now() + seconds * 1000 } };
+          : {
+              pending: {
+                former: { revision: former.revision, artifacts: former.artifacts },
+                deadline: this.#parts.now() + seconds * 1000,
+              },
+            };
       await this.#settle({ revision: request.revision, artifacts: wanted, ...pending });
     });
     this.#watchDeadline();
@@ -116,7 +125,11 @@ export class Holder {
     const { pending } = this.#holding;
     if (pending === undefined || this.#holding.revision !== revision) throw this.#nothingPending(revision);
     await this.#exclusively(async () => {
-      await this.#change(this.#holding, { revision: pending.former.revision, wanted: pending.former.artifacts }, () => {});
+      await this.#change(
+        this.#holding,
+        { revision: pending.former.revision, wanted: pending.former.artifacts },
+        () => {},
+      );
       await this.#settle({ ...pending.former, reverted: { revision, reason } });
       this.#parts.log(`revision ${revision} was taken back: ${reason}`);
     });
@@ -129,7 +142,16 @@ export class Holder {
       this.artifacts.map(async (it): Promise<Observation[]> => {
         const observe = engines.get(it.engine)?.observe;
         if (observe === undefined) return [];
-        return [await observe(machine, it).catch((error: unknown): Observation => ({ artifact: it.id, state: 'failed', detail: asProblem(error).message, values: {} }))];
+        return [
+          await observe(machine, it).catch(
+            (error: unknown): Observation => ({
+              artifact: it.id,
+              state: 'failed',
+              detail: asProblem(error).message,
+              values: {},
+            }),
+          ),
+        ];
       }),
     );
     return seen.flat().sort((a, b) => byText(a.artifact, b.artifact));
@@ -157,7 +179,10 @@ export class Holder {
       if (parsed?.success === true) return { ...it, input: parsed.data as unknown };
       throw new Problem('INVALID_REQUEST', {
         at: it.id,
-        message: engine === undefined ? `there is no engine ${it.engine}` : `its input is not what ${it.engine} takes: ${parsed?.error?.issues[0]?.path.join('.')}: ${parsed?.error?.issues[0]?.message}`,
+        message:
+          engine === undefined
+            ? `there is no engine ${it.engine}`
+            : `its input is not what ${it.engine} takes: ${parsed?.error?.issues[0]?.path.join('.')}: ${parsed?.error?.issues[0]?.message}`,
         fix: 'Control and host must be of the same version; restart both.',
       });
     });
@@ -165,7 +190,11 @@ export class Holder {
 
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
     if (this.#busy) {
-      throw new Problem('CHANGE_IN_PROGRESS', { at: 'host', message: 'another change is being applied', fix: 'Try again in a moment.' });
+      throw new Problem('CHANGE_IN_PROGRESS', {
+        at: 'host',
+        message: 'another change is being applied',
+        fix: 'Try again in a moment.',
+      });
     }
     this.#busy = true;
     try {
@@ -245,7 +274,9 @@ export class Holder {
   }
 
   async #recover(holding: Holding, open: OpenChange): Promise<void> {
-    this.#parts.log(`a change to revision ${open.revision} was interrupted; its ${open.started.length} steps are undone`);
+    this.#parts.log(
+      `a change to revision ${open.revision} was interrupted; its ${open.started.length} steps are undone`,
+    );
     const started = open.steps.filter((_, index) => open.started.includes(index));
     await this.#undo(started, byId(holding.artifacts), byId(open.wanted));
     await this.#settle(holding);

@@ -32,7 +32,10 @@ export function thisMachine(setting: MachineSetting): Machine {
     }),
     exec: (argv, options = {}) => {
       const { namespace: inside, ...rest } = options;
-      return run(inside === undefined ? argv : ['nsenter', `--net=/run/netns/${namespace(inside)}`, '--', ...argv], rest);
+      return run(
+        inside === undefined ? argv : ['nsenter', `--net=/run/netns/${namespace(inside)}`, '--', ...argv],
+        rest,
+      );
     },
     writeFile,
     namespace,

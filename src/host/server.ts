@@ -68,7 +68,11 @@ function parsed<T>(schema: z.ZodType<T>, body: unknown): T {
   });
 }
 
-async function answer(verbs: Readonly<Record<string, Verb>>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  verbs: Readonly<Record<string, Verb>>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const name = (request.url ?? '').slice(1);
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   let streaming = false;
@@ -78,14 +82,18 @@ async function answer(verbs: Readonly<Record<string, Verb>>, request: IncomingMe
     response.write(`${JSON.stringify(event)}\n`);
   };
   try {
-    if (verb === undefined) throw new Problem('NOT_FOUND', { at: name, message: 'there is no such verb', fix: 'Restart both processes.' });
+    if (verb === undefined)
+      throw new Problem('NOT_FOUND', { at: name, message: 'there is no such verb', fix: 'Restart both processes.' });
     const result = await verb(await bodyOf(request), write);
     if (!streaming) response.writeHead(200, { 'content-type': 'application/json' }).write(JSON.stringify(result ?? {}));
   } catch (error) {
     const problem = asProblem(error);
     if (problem.code === 'INTERNAL') console.error(problem.cause ?? problem);
     if (streaming) response.write(`${JSON.stringify({ event: 'failed', problem, restored: true })}\n`);
-    else response.writeHead(problems[problem.code].status, { 'content-type': 'application/json' }).write(JSON.stringify(problem));
+    else
+      response
+        .writeHead(problems[problem.code].status, { 'content-type': 'application/json' })
+        .write(JSON.stringify(problem));
   }
   response.end();
 }
@@ -95,7 +103,12 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > BODY_LIMIT) throw new Problem('BODY_TOO_LARGE', { at: 'message', message: `larger than ${BODY_LIMIT} bytes`, fix: 'Split the site.' });
+    if (size > BODY_LIMIT)
+      throw new Problem('BODY_TOO_LARGE', {
+        at: 'message',
+        message: `larger than ${BODY_LIMIT} bytes`,
+        fix: 'Split the site.',
+      });
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8');

@@ -16,18 +16,26 @@ export interface SessionParts {
 }
 
 /** A command inside an instance, over a connection that was upgraded to frames. The first frame says what to run. */
-export function serveSession({ machine, sandboxOf }: SessionParts, _request: IncomingMessage, socket: Duplex, head: Buffer): void {
+export function serveSession(
+  { machine, sandboxOf }: SessionParts,
+  _request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
   socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: vauban-session\r\n\r\n');
   const reader = new FrameReader();
   let session: Session | undefined;
   const take = (chunk: Uint8Array): void => {
     try {
       for (const { type, payload } of reader.push(chunk)) {
-        if (session === undefined) session = begin(machine, sandboxOf, ExecRequest.parse(JSON.parse(payload.toString())), socket);
+        if (session === undefined)
+          session = begin(machine, sandboxOf, ExecRequest.parse(JSON.parse(payload.toString())), socket);
         else session.take(type, payload);
       }
     } catch (error) {
-      socket.end(encodeJsonFrame('exit', { code: 126, message: error instanceof Error ? error.message : String(error) }));
+      socket.end(
+        encodeJsonFrame('exit', { code: 126, message: error instanceof Error ? error.message : String(error) }),
+      );
     }
   };
   if (head.length > 0) take(head);
@@ -50,9 +58,15 @@ function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: 
   const [file = '', ...rest] = execArgv(machine, name, {
     argv: request.argv[0] === '' ? [] : request.argv,
     user: request.user,
-    ...(tty === undefined ? {} : { terminal: { session: id, rows: tty.rows, columns: tty.columns }, env: { TERM: tty.term } }),
+    ...(tty === undefined
+      ? {}
+      : { terminal: { session: id, rows: tty.rows, columns: tty.columns }, env: { TERM: tty.term } }),
   });
-  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', SHELL: '/bin/sh' } });
+  const child = spawn(file, rest, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', SHELL: '/bin/sh' },
+  });
   let over = false;
   const pass = (type: 'output' | 'error', from: NodeJS.ReadableStream) =>
     from.on('data', (chunk: Buffer) => {
@@ -77,7 +91,12 @@ function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: 
       if (type === 'end') child.stdin.end();
       if (type === 'resize' && tty !== undefined) {
         const size = JSON.parse(payload.toString()) as { rows: number; columns: number };
-        void run(resizeArgv(machine, name, id, { rows: Math.trunc(Number(size.rows)), columns: Math.trunc(Number(size.columns)) }));
+        void run(
+          resizeArgv(machine, name, id, {
+            rows: Math.trunc(Number(size.rows)),
+            columns: Math.trunc(Number(size.columns)),
+          }),
+        );
       }
     },
     hangUp: () => {

@@ -1,5 +1,5 @@
-import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ServiceSpec, ServiceStatus, Supervisor } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
@@ -77,7 +77,11 @@ export function s6Supervisor(places: SupervisorPlaces): Supervisor {
       await writeFile(`${folder}/run`, script, 0o755);
       await writeFile(`${folder}/finish`, finishScript(spec), 0o755);
       await writeFile(`${folder}/timeout-finish`, '10000\n');
-      await writeFile(`${folder}/log/run`, `#!/bin/sh\nexec s6-log -b n5 s1000000 ${spec.log === undefined ? 'T' : ''} ${quoted(logs)}\n`, 0o755);
+      await writeFile(
+        `${folder}/log/run`,
+        `#!/bin/sh\nexec s6-log -b n5 s1000000 ${spec.log === undefined ? 'T' : ''} ${quoted(logs)}\n`,
+        0o755,
+      );
       await writeFile(`${folder}/mark`, mark);
       const linked = await run(['s6-svlink', '-t', '5000', places.scan, folder, spec.name], { timeout: 10_000 });
       if (linked.code === 0 || existsSync(`${folder}/supervise`)) return;

@@ -5,7 +5,10 @@ import { parseAddress, parsePrefix } from '#lib/ip.ts';
 
 export const Prefix = z
   .string()
-  .refine((text) => parsePrefix(text) !== undefined, 'not a prefix such as 10.0.0.0/8 (no bits may be set beyond its length)')
+  .refine(
+    (text) => parsePrefix(text) !== undefined,
+    'not a prefix such as 10.0.0.0/8 (no bits may be set beyond its length)',
+  )
   .meta({ id: 'Prefix', examples: ['10.0.0.0/8'] });
 
 export const Address = z
@@ -29,7 +32,10 @@ export const regionOf = (zone: string): string => zone.slice(0, -2);
 
 export const Tag = z
   .string()
-  .regex(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/, 'not a tag: a lower-case letter, then lower-case letters, digits and dashes')
+  .regex(
+    /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    'not a tag: a lower-case letter, then lower-case letters, digits and dashes',
+  )
   .meta({ id: 'Tag', examples: ['server'] });
 
 export const Description = z.string().max(2048).default('').describe('Free text for people.');

@@ -1,5 +1,5 @@
-import type { Kind } from './define.ts';
 import { address } from './address/kind.ts';
+import type { Kind } from './define.ts';
 import { firewallRule } from './firewall-rule/kind.ts';
 import { idsEndpoint } from './ids-endpoint/kind.ts';
 import { image } from './image/kind.ts';

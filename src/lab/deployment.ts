@@ -4,8 +4,8 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
-import { s6Supervisor } from '#host/supervisor.ts';
 import { namespaceOf } from '#host/machine.ts';
+import { s6Supervisor } from '#host/supervisor.ts';
 
 export interface Ids {
   readonly uid: number;
@@ -19,11 +19,24 @@ export function ensureUser(): Ids {
     return status === 0 ? Number(stdout) : undefined;
   };
   if (id('-u') === undefined) {
-    spawnSync('useradd', ['--system', '--user-group', '--home-dir', '/nonexistent', '--no-create-home', '--shell', '/usr/sbin/nologin', 'vauban']);
+    spawnSync('useradd', [
+      '--system',
+      '--user-group',
+      '--home-dir',
+      '/nonexistent',
+      '--no-create-home',
+      '--shell',
+      '/usr/sbin/nologin',
+      'vauban',
+    ]);
   }
   const [uid, gid] = [id('-u'), id('-g')];
   if (uid === undefined || gid === undefined) {
-    throw new Problem('HOST_UNFIT', { at: 'user vauban', message: 'it could not be made', fix: 'Make a system user and group named vauban.' });
+    throw new Problem('HOST_UNFIT', {
+      at: 'user vauban',
+      message: 'it could not be made',
+      fix: 'Make a system user and group named vauban.',
+    });
   }
   return { uid, gid };
 }
@@ -56,18 +69,32 @@ function ensureToken(deployment: Deployment, ids: Ids): void {
 function ensureCertificate(deployment: Deployment, ids: Ids, { host }: Settings): void {
   const key = `${deployment.apiFolder}/server.key`;
   const certificate = `${deployment.apiFolder}/server.crt`;
-  const valid = existsSync(certificate) && spawnSync('openssl', ['x509', '-in', certificate, '-noout', '-checkend', '2592000', '-checkip', host]).status === 0;
+  const valid =
+    existsSync(certificate) &&
+    spawnSync('openssl', ['x509', '-in', certificate, '-noout', '-checkend', '2592000', '-checkip', host]).status === 0;
   if (!valid || !existsSync(key)) {
     const made = spawnSync(
       'openssl',
       [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '825', '-sha256'],
+        ...[
+          'req',
+          '-x509',
+          '-newkey',
+          'ec',
+          '-pkeyopt',
+          'ec_paramgen_curve:P-256',
+          '-nodes',
+          '-days',
+          '825',
+          '-sha256',
+        ],
         ...['-subj', `/CN=vauban ${deployment.id}`, '-addext', `subjectAltName=IP:${host},DNS:localhost`],
         ...['-keyout', key, '-out', certificate],
       ],
       { encoding: 'utf8' },
     );
-    if (made.status !== 0) throw new Problem('HOST_UNFIT', { at: 'openssl', message: made.stderr.trim(), fix: 'Install openssl.' });
+    if (made.status !== 0)
+      throw new Problem('HOST_UNFIT', { at: 'openssl', message: made.stderr.trim(), fix: 'Install openssl.' });
   }
   chmodSync(key, 0o640);
   chownSync(key, 0, ids.gid);
@@ -92,19 +119,45 @@ export const scanIsUp = (deployment: Deployment): boolean =>
 /** The supervision tree: its own session, no terminal, our parent's death does not concern it. */
 export async function ensureScan(deployment: Deployment): Promise<void> {
   if (scanIsUp(deployment)) return;
-  const child = spawn('s6-svscan', ['-d', '3', deployment.scan], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ignore'] });
+  const child = spawn('s6-svscan', ['-d', '3', deployment.scan], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ignore'],
+  });
   child.unref();
   for (let tries = 0; tries < 100 && !scanIsUp(deployment); tries++) await sleep(20);
-  if (!scanIsUp(deployment)) throw new Problem('HOST_UNFIT', { at: 's6-svscan', message: 'it did not start', fix: '`s6-svscan` must be installed (Debian package s6).' });
+  if (!scanIsUp(deployment))
+    throw new Problem('HOST_UNFIT', {
+      at: 's6-svscan',
+      message: 'it did not start',
+      fix: '`s6-svscan` must be installed (Debian package s6).',
+    });
 }
 
 /** Host and control under supervision. A changed source tree or Node restarts nothing by itself. */
-export async function ensureProcesses(deployment: Deployment, ids: Ids, environment: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function ensureProcesses(
+  deployment: Deployment,
+  ids: Ids,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const supervisor = supervisorOf(deployment);
-  await supervisor.ensure({ name: 'vauban-host', argv: [...node, `${home}/src/main/host.ts`, deployment.state], env: environment });
+  await supervisor.ensure({
+    name: 'vauban-host',
+    argv: [...node, `${home}/src/main/host.ts`, deployment.state],
+    env: environment,
+  });
   await supervisor.ensure({
     name: 'vauban-control',
-    argv: ['setpriv', `--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups', '--inh-caps=-all', '--no-new-privs', ...node, `${home}/src/main/control.ts`, deployment.state],
+    argv: [
+      'setpriv',
+      `--reuid=${ids.uid}`,
+      `--regid=${ids.gid}`,
+      '--clear-groups',
+      '--inh-caps=-all',
+      '--no-new-privs',
+      ...node,
+      `${home}/src/main/control.ts`,
+      deployment.state,
+    ],
   });
 }
 

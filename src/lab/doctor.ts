@@ -19,23 +19,80 @@ const run = (argv: readonly string[], input?: string) => {
 const inScratch = (...argv: string[]) => run(['unshare', '--net', '--', ...argv]);
 
 /** Things of the kernel that we use, each tried for real in a namespace that is thrown away. */
-const features: readonly { readonly part: string; readonly fatal: boolean; readonly without: string; readonly works: () => boolean }[] = [
-  { part: 'network namespaces', fatal: true, without: 'nothing works without them', works: () => inScratch('true').status === 0 },
-  { part: 'virtual Ethernet', fatal: true, without: 'nothing works without it', works: () => inScratch('ip', 'link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'b0').status === 0 },
-  { part: 'nftables: connection tracking and NAT', fatal: true, without: 'no firewall', works: () => nft('table ip t { chain c { type nat hook postrouting priority srcnat; ct state new snat to 192.0.2.1 fully-random; } }') },
-  { part: 'nftables: interval maps', fatal: true, without: 'no firewall', works: () => nft('table inet t { map m { type ipv4_addr : verdict; flags interval; counter; elements = { 10.0.0.0/8 : accept } } }') },
-  { part: 'nftables: packet log', fatal: false, without: 'no log of denied packets', works: () => nft('table inet t { chain c { type filter hook forward priority 0; log prefix "x" group 7; } }') },
+const features: readonly {
+  readonly part: string;
+  readonly fatal: boolean;
+  readonly without: string;
+  readonly works: () => boolean;
+}[] = [
+  {
+    part: 'network namespaces',
+    fatal: true,
+    without: 'nothing works without them',
+    works: () => inScratch('true').status === 0,
+  },
+  {
+    part: 'virtual Ethernet',
+    fatal: true,
+    without: 'nothing works without it',
+    works: () => inScratch('ip', 'link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'b0').status === 0,
+  },
+  {
+    part: 'nftables: connection tracking and NAT',
+    fatal: true,
+    without: 'no firewall',
+    works: () =>
+      nft(
+        'table ip t { chain c { type nat hook postrouting priority srcnat; ct state new snat to 192.0.2.1 fully-random; } }',
+      ),
+  },
+  {
+    part: 'nftables: interval maps',
+    fatal: true,
+    without: 'no firewall',
+    works: () =>
+      nft(
+        'table inet t { map m { type ipv4_addr : verdict; flags interval; counter; elements = { 10.0.0.0/8 : accept } } }',
+      ),
+  },
+  {
+    part: 'nftables: packet log',
+    fatal: false,
+    without: 'no log of denied packets',
+    works: () => nft('table inet t { chain c { type filter hook forward priority 0; log prefix "x" group 7; } }'),
+  },
   { part: 'nftables: mirroring', fatal: false, without: 'no intrusion detection', works: mirrorWorks },
-  { part: 'overlay file system', fatal: true, without: 'no instances', works: () => readFileSync('/proc/filesystems', 'utf8').includes('overlay') },
-  { part: 'user namespaces', fatal: true, without: 'no instances', works: () => run(['unshare', '--user', 'true']).status === 0 },
-  { part: 'bridges', fatal: false, without: 'no layer-2 segments', works: () => inScratch('ip', 'link', 'add', 'br0', 'type', 'bridge').status === 0 },
-  { part: 'VXLAN', fatal: false, without: 'networks cannot be stretched over machines', works: () => inScratch('ip', 'link', 'add', 'x0', 'type', 'vxlan', 'id', '1', 'dstport', '4789').status === 0 },
+  {
+    part: 'overlay file system',
+    fatal: true,
+    without: 'no instances',
+    works: () => readFileSync('/proc/filesystems', 'utf8').includes('overlay'),
+  },
+  {
+    part: 'user namespaces',
+    fatal: true,
+    without: 'no instances',
+    works: () => run(['unshare', '--user', 'true']).status === 0,
+  },
+  {
+    part: 'bridges',
+    fatal: false,
+    without: 'no layer-2 segments',
+    works: () => inScratch('ip', 'link', 'add', 'br0', 'type', 'bridge').status === 0,
+  },
+  {
+    part: 'VXLAN',
+    fatal: false,
+    without: 'networks cannot be stretched over machines',
+    works: () => inScratch('ip', 'link', 'add', 'x0', 'type', 'vxlan', 'id', '1', 'dstport', '4789').status === 0,
+  },
 ];
 
 const nft = (text: string): boolean => run(['unshare', '--net', '--', 'nft', '-f', '-'], text).status === 0;
 
 function mirrorWorks(): boolean {
-  const rules = 'table netdev m { chain c { type filter hook ingress device lo priority 0; dup to "lo"; }\nchain d { type filter hook egress device lo priority 0; dup to "lo"; } }';
+  const rules =
+    'table netdev m { chain c { type filter hook ingress device lo priority 0; dup to "lo"; }\nchain d { type filter hook egress device lo priority 0; dup to "lo"; } }';
   return run(['unshare', '--net', '--', 'nft', '-f', '-'], rules).status === 0;
 }
 
@@ -46,16 +103,29 @@ export function examine(): Finding[] {
   findings.push(
     missing.length === 0
       ? { part: 'Debian packages', state: 'ok', text: 'all there' }
-      : { part: 'Debian packages', state: 'failed', text: `missing: ${missing.join(', ')}; \`vauban up\` installs them` },
+      : {
+          part: 'Debian packages',
+          state: 'failed',
+          text: `missing: ${missing.join(', ')}; \`vauban up\` installs them`,
+        },
   );
   for (const { part, fatal, without, works } of features) {
     const ok = works();
-    findings.push(ok ? { part, state: 'ok', text: 'works' } : { part, state: fatal ? 'failed' : 'warning', text: `not offered by this kernel: ${without}`, fatal });
+    findings.push(
+      ok
+        ? { part, state: 'ok', text: 'works' }
+        : { part, state: fatal ? 'failed' : 'warning', text: `not offered by this kernel: ${without}`, fatal },
+    );
   }
   findings.push({ part: 'control groups', ...cgroups() });
   const disk = statfsSync(existsSync('/var/lib') ? '/var/lib' : '/');
   const free = (disk.bavail * disk.bsize) / 2 ** 30;
-  findings.push({ part: 'disk', state: free < 1 ? 'failed' : free < 5 ? 'warning' : 'ok', text: `${free.toFixed(1)} GiB free below /var/lib; images and captures need about 2`, fatal: free < 0.2 });
+  findings.push({
+    part: 'disk',
+    state: free < 1 ? 'failed' : free < 5 ? 'warning' : 'ok',
+    text: `${free.toFixed(1)} GiB free below /var/lib; images and captures need about 2`,
+    fatal: free < 0.2,
+  });
   return findings;
 }
 
@@ -72,7 +142,14 @@ function cgroups(): Pick<Finding, 'state' | 'text' | 'fatal'> {
 export function requireFit(): void {
   const fatal = examine().filter((it) => it.state === 'failed' && it.fatal === true);
   if (fatal.length === 0) return;
-  throw Problem.all(fatal.map((it) => ({ code: 'HOST_UNFIT', at: it.part, message: it.text, fix: 'Use a kernel that has it: Debian’s own does.' })));
+  throw Problem.all(
+    fatal.map((it) => ({
+      code: 'HOST_UNFIT',
+      at: it.part,
+      message: it.text,
+      fix: 'Use a kernel that has it: Debian’s own does.',
+    })),
+  );
 }
 
 export interface Leftover {
@@ -106,7 +183,11 @@ export function leftovers(id: string): Leftover[] {
 
 /** Processes that stand in one of the deployment's namespaces or were started for it. */
 function processesOf(id: string): number[] {
-  const inodes = new Set(listed('/run/netns').filter((it) => it.startsWith(`vb-${id}.`)).map((it) => namespaceInode(`/run/netns/${it}`)));
+  const inodes = new Set(
+    listed('/run/netns')
+      .filter((it) => it.startsWith(`vb-${id}.`))
+      .map((it) => namespaceInode(`/run/netns/${it}`)),
+  );
   return listed('/proc')
     .filter((it) => /^\d+$/.test(it) && Number(it) !== process.pid && Number(it) !== process.ppid)
     .filter((pid) => {

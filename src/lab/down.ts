@@ -5,14 +5,17 @@ import type { Deployment } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
 import { engines } from '#host/engines.ts';
 import { thisMachine } from '#host/machine.ts';
-import { ensureUser, stopProcesses, stopProcess } from './deployment.ts';
+import { ensureUser, stopProcess, stopProcesses } from './deployment.ts';
 import { leftovers, removeLeftovers } from './doctor.ts';
 
 /**
  * Takes everything of a deployment off the machine. State (resources, history, threats, instances' disks unless purged)
  * stays for the next `up`. Works without control and without the host agent: it reads what was held.
  */
-export async function takeDown(deployment: Deployment, options: { readonly purge: boolean; readonly say: (text: string) => void }): Promise<void> {
+export async function takeDown(
+  deployment: Deployment,
+  options: { readonly purge: boolean; readonly say: (text: string) => void },
+): Promise<void> {
   await stopProcess(deployment, 'vauban-control');
   await stopProcess(deployment, 'vauban-host');
   const machine = thisMachine({
@@ -27,13 +30,22 @@ export async function takeDown(deployment: Deployment, options: { readonly purge
   for (const it of inOrder(held).toReversed()) {
     const engine = engines.get(it.engine);
     // A disk outlives `down`: the sandbox is stopped as if the instance was switched off, and deleted only by --purge.
-    const stop = it.engine === 'sandbox' && !options.purge ? engine?.apply(machine, { ...it, input: { ...(it.input as object), running: false } }, it) : engine?.remove(machine, it);
+    const stop =
+      it.engine === 'sandbox' && !options.purge
+        ? engine?.apply(machine, { ...it, input: { ...(it.input as object), running: false } }, it)
+        : engine?.remove(machine, it);
     await stop?.catch((error: unknown) => options.say(`${it.id}: ${asProblem(error).message}`));
   }
   await stopProcesses(deployment);
   removeLeftovers(deployment.id, options.say);
   if (options.purge) {
-    for (const folder of [deployment.hostState, deployment.controlState, deployment.apiFolder, `${deployment.state}/settings.json`]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [
+      deployment.hostState,
+      deployment.controlState,
+      deployment.apiFolder,
+      `${deployment.state}/settings.json`,
+    ])
+      rmSync(folder, { recursive: true, force: true });
   }
   for (const it of leftovers(deployment.id)) options.say(`could not be removed: ${it.kind} ${it.name}`);
 }
@@ -49,7 +61,9 @@ function heldArtifacts(deployment: Deployment): Artifact[] {
     add(parsed<{ wanted?: Artifact[] }>(first)?.wanted ?? []);
   }
   if (existsSync(held)) {
-    const holding = parsed<{ artifacts: Artifact[]; pending?: { former: { artifacts: Artifact[] } } }>(readFileSync(held, 'utf8'));
+    const holding = parsed<{ artifacts: Artifact[]; pending?: { former: { artifacts: Artifact[] } } }>(
+      readFileSync(held, 'utf8'),
+    );
     add(holding?.pending?.former.artifacts ?? []);
     add(holding?.artifacts ?? []);
   }

@@ -44,7 +44,10 @@ export function installPackages(say: (text: string) => void): void {
   // The packages' own services must not start: engines run under our supervisor, one for each endpoint and network.
   const quiet = existsSync('/run/systemd/system') ? 'RUNLEVEL=1 ' : '';
   if (plain.length > 0) must(`${quiet}apt-get install -y -qq --no-install-recommends ${plain.join(' ')}`);
-  if (newer.length > 0) must(`${quiet}apt-get install -y -qq --no-install-recommends ${newer.map((it) => (hasBackports() ? `${it}/${codename()}-backports` : it)).join(' ')}`);
+  if (newer.length > 0)
+    must(
+      `${quiet}apt-get install -y -qq --no-install-recommends ${newer.map((it) => (hasBackports() ? `${it}/${codename()}-backports` : it)).join(' ')}`,
+    );
   for (const service of ['suricata', 'ulogd2']) {
     if (existsSync('/run/systemd/system')) shell(`systemctl disable --now ${service} 2>/dev/null`);
   }
@@ -60,7 +63,8 @@ function must(command: string): void {
   });
 }
 
-const codename = (): string => /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'bookworm';
+const codename = (): string =>
+  /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'bookworm';
 
 const hasBackports = (): boolean => shell('apt-cache policy').stdout.includes(`${codename()}-backports`);
 
@@ -68,7 +72,9 @@ const hasBackports = (): boolean => shell('apt-cache policy').stdout.includes(`$
 function addBackports(say: (text: string) => void): void {
   if (hasBackports()) return;
   const suite = codename();
-  const targets = shell("apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages'").stdout.split('\n');
+  const targets = shell("apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages'").stdout.split(
+    '\n',
+  );
   const mirror = targets.find((line) => line.endsWith(` ${suite}`))?.split(' ')[0];
   if (mirror === undefined) return;
   say(`adding ${suite}-backports, for Suricata`);

@@ -4,8 +4,8 @@ import { Client } from '#client/client.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { asProblem, Problem } from '#core/problem.ts';
 import { ensureProcesses, ensureScan, ensureState, ensureUser } from './deployment.ts';
-import { installPackages } from './install.ts';
 import { requireFit } from './doctor.ts';
+import { installPackages } from './install.ts';
 
 export interface UpParts {
   readonly deployment: Deployment;

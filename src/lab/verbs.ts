@@ -1,16 +1,16 @@
-import { buildCommand } from '@stricli/core';
 import { existsSync, readFileSync } from 'node:fs';
-import type { Operation } from '#control/operations.ts';
+import { buildCommand } from '@stricli/core';
 import type { Cli } from '#cli/context.ts';
 import { deploymentOf } from '#cli/context.ts';
 import { targetFlags } from '#cli/flags.ts';
 import { aligned } from '#cli/output.ts';
 import { follow } from '#cli/progress.ts';
 import { readSite } from '#cli/site.ts';
+import type { Operation } from '#control/operations.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { DEFAULT_STATE } from '#core/deployment.ts';
-import { takeDown } from './down.ts';
 import { examine, leftovers, removeLeftovers } from './doctor.ts';
+import { takeDown } from './down.ts';
 import { bringUp, requireRoot } from './up.ts';
 
 const listenFlag = {
@@ -20,7 +20,8 @@ const listenFlag = {
   placeholder: 'address:port',
   parse: (text: string): Settings => {
     const [, host = '', port = ''] = /^([\d.]+):(\d{1,5})$/.exec(text) ?? [];
-    if (host === '' || Number(port) < 1 || Number(port) > 65_535) throw new SyntaxError('not an address and port such as 127.0.0.1:8443');
+    if (host === '' || Number(port) < 1 || Number(port) > 65_535)
+      throw new SyntaxError('not an address and port such as 127.0.0.1:8443');
     return { host, port: Number(port) };
   },
 } as const;
@@ -35,14 +36,21 @@ export const up = buildCommand({
   docs: { brief: 'Set this machine up, start Vauban, apply a site, and say what to try next' },
   parameters: {
     flags: { state: targetFlags.state, listen: listenFlag },
-    positional: { kind: 'tuple', parameters: [{ brief: 'Site file or folder', parse: String, optional: true, placeholder: 'site' }] },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ brief: 'Site file or folder', parse: String, optional: true, placeholder: 'site' }],
+    },
   },
   async func(this: Cli, flags: { readonly state?: string; readonly listen?: Settings }, site?: string) {
     requireRoot('up');
     const files = site === undefined ? undefined : readSite(site);
     const deployment = deploymentOf(this, flags);
     const settings = settingsOf(deployment, flags.listen);
-    const client = await bringUp({ deployment, settings, say: (text) => this.note(`${this.style.dim('==>')} ${text}`) });
+    const client = await bringUp({
+      deployment,
+      settings,
+      say: (text) => this.note(`${this.style.dim('==>')} ${text}`),
+    });
     if (files !== undefined) {
       const { operation } = await client.post<{ operation: Operation }>('/v1/apply', { files, message: `up ${site}` });
       await follow(this, client, operation);
@@ -71,31 +79,55 @@ async function summary(cli: Cli, { client, deployment, settings, projects }: Sta
   const { style } = cli;
   for (const project of projects) {
     const [instances, endpoints] = await Promise.all(
-      ['instances', 'idsEndpoints'].map(async (plural) => (await client.get<{ items: Named[] }>(`/v1/projects/${project}/${plural}`)).items),
+      ['instances', 'idsEndpoints'].map(
+        async (plural) => (await client.get<{ items: Named[] }>(`/v1/projects/${project}/${plural}`)).items,
+      ),
     );
     cli.print(`${style.bold('Project')} ${project}`);
     const rows = [
-      ...(instances ?? []).map((it) => ['  instance', it.name, (it.assigned.interfaces ?? []).map((leg) => leg.address).join(' '), it.status.state]),
-      ...(endpoints ?? []).map((it) => ['  IDS endpoint', it.name, `inspects ${String(it.spec['network'])}`, it.status.state]),
+      ...(instances ?? []).map((it) => [
+        '  instance',
+        it.name,
+        (it.assigned.interfaces ?? []).map((leg) => leg.address).join(' '),
+        it.status.state,
+      ]),
+      ...(endpoints ?? []).map((it) => [
+        '  IDS endpoint',
+        it.name,
+        `inspects ${String(it.spec['network'])}`,
+        it.status.state,
+      ]),
     ];
     for (const line of aligned(rows)) cli.print(line);
   }
-  cli.print(`${style.bold('API')}      https://${settings.host}:${settings.port}   token ${deployment.apiFolder}/admin.token`);
+  cli.print(
+    `${style.bold('API')}      https://${settings.host}:${settings.port}   token ${deployment.apiFolder}/admin.token`,
+  );
   cli.print(style.bold('Try'));
   for (const line of await suggestions(client, projects, deployment)) cli.print(`  ${line}`);
 }
 
 /** Three commands that make sense for what is there. */
-async function suggestions(client: Standing['client'], projects: readonly string[], deployment: Deployment): Promise<string[]> {
+async function suggestions(
+  client: Standing['client'],
+  projects: readonly string[],
+  deployment: Deployment,
+): Promise<string[]> {
   const [project, ...others] = projects;
-  const flags = [deployment.state === DEFAULT_STATE ? '' : ` --state ${deployment.state}`, others.length > 0 && project !== undefined ? ` --project ${project}` : ''].join('');
-  const instances = project === undefined ? [] : (await client.get<{ items: Named[] }>(`/v1/projects/${project}/instances`)).items;
+  const flags = [
+    deployment.state === DEFAULT_STATE ? '' : ` --state ${deployment.state}`,
+    others.length > 0 && project !== undefined ? ` --project ${project}` : '',
+  ].join('');
+  const instances =
+    project === undefined ? [] : (await client.get<{ items: Named[] }>(`/v1/projects/${project}/instances`)).items;
   const from = instances.find((it) => it.name === 'attacker') ?? instances[0];
   const to = instances.find((it) => it !== from);
   const address = to?.assigned.interfaces?.[0]?.address;
   return [
     ...(from === undefined ? [`sudo ./vauban apply examples/cloud-ids${flags}`] : []),
-    ...(from !== undefined && address !== undefined ? [`sudo ./vauban exec${flags} ${from.name} -- curl -s http://${address}/`] : []),
+    ...(from !== undefined && address !== undefined
+      ? [`sudo ./vauban exec${flags} ${from.name} -- curl -s http://${address}/`]
+      : []),
     ...(from !== undefined ? [`sudo ./vauban ssh${flags} ${from.name}`] : []),
     `sudo ./vauban threats list${flags}`,
   ].slice(0, 3);
@@ -103,18 +135,32 @@ async function suggestions(client: Standing['client'], projects: readonly string
 
 export const down = buildCommand({
   docs: { brief: 'Stop everything and remove every trace from the machine; state is kept unless --purge' },
-  parameters: { flags: { state: targetFlags.state, purge: { kind: 'boolean', default: false, brief: 'Delete resources, history, threats and disks too' } } },
+  parameters: {
+    flags: {
+      state: targetFlags.state,
+      purge: { kind: 'boolean', default: false, brief: 'Delete resources, history, threats and disks too' },
+    },
+  },
   async func(this: Cli, flags: { readonly state?: string; readonly purge: boolean }) {
     requireRoot('down');
     const deployment = deploymentOf(this, flags);
     await takeDown(deployment, { purge: flags.purge, say: (text) => this.note(text) });
-    this.print(flags.purge ? 'Down; nothing is left but the images.' : 'Down; `vauban up` brings everything back, `vauban down --purge` forgets it.');
+    this.print(
+      flags.purge
+        ? 'Down; nothing is left but the images.'
+        : 'Down; `vauban up` brings everything back, `vauban down --purge` forgets it.',
+    );
   },
 });
 
 export const doctor = buildCommand({
   docs: { brief: 'Say what this machine has, lacks, and what is left over; exit code 1 when something is missing' },
-  parameters: { flags: { state: targetFlags.state, clean: { kind: 'boolean', default: false, brief: 'Remove what a dead deployment left behind' } } },
+  parameters: {
+    flags: {
+      state: targetFlags.state,
+      clean: { kind: 'boolean', default: false, brief: 'Remove what a dead deployment left behind' },
+    },
+  },
   async func(this: Cli, flags: { readonly state?: string; readonly clean: boolean }) {
     requireRoot('doctor');
     const deployment = deploymentOf(this, flags);

@@ -1,5 +1,5 @@
-import { run } from '@stricli/core';
 import { readFileSync } from 'node:fs';
+import { run } from '@stricli/core';
 import { cliApp } from '#cli/app.ts';
 import type { Cli } from '#cli/context.ts';
 import { styleFor } from '#cli/style.ts';
@@ -7,7 +7,9 @@ import { doctor, down, up } from '#lab/verbs.ts';
 
 /** The command line. */
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 // stricli writes numbers only; Node's own type admits more.
 const context: Cli = {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { listen } from '#api/server.ts';
 import { deploymentAt, type Settings } from '#core/deployment.ts';
 import { startControl } from './parts.ts';
-import { listen } from '#api/server.ts';
 
 /** Control: unprivileged. `control.ts STATE-FOLDER`. */
 

@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
-import { execFileSync } from 'node:child_process';
 import { deploymentAt } from '#core/deployment.ts';
+import { Problem } from '#core/problem.ts';
 import type { SandboxInput } from '#engines/sandbox/input.ts';
 import { placeOf } from '#engines/sandbox/input.ts';
 import { engines } from '#host/engines.ts';
@@ -10,12 +11,12 @@ import { Journal } from '#host/journal.ts';
 import { thisMachine } from '#host/machine.ts';
 import { serveHost } from '#host/server.ts';
 import { serveSession } from '#host/session.ts';
-import { Problem } from '#core/problem.ts';
 
 /** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
 
 const deployment = deploymentAt(process.argv[2]);
-const log = (text: string): void => console.log(JSON.stringify({ time: new Date().toISOString(), process: 'host', text }));
+const log = (text: string): void =>
+  console.log(JSON.stringify({ time: new Date().toISOString(), process: 'host', text }));
 
 const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'vauban'], { encoding: 'utf8' }));
 const control = { uid: idOf('-u'), gid: idOf('-g') };
@@ -60,10 +61,16 @@ const server = await serveHost({
   holder,
   socket: deployment.hostSocket,
   gid: control.gid,
-  exec: (request, socket, head) => serveSession({ machine, sandboxOf: (artifact) => sandbox(artifact)?.name }, request, socket, head),
+  exec: (request, socket, head) =>
+    serveSession({ machine, sandboxOf: (artifact) => sandbox(artifact)?.name }, request, socket, head),
   reset: async (artifact) => {
     const input = sandbox(artifact);
-    if (input === undefined) throw new Problem('NOT_FOUND', { at: artifact, message: 'it is not an instance', fix: '`vauban get instances` lists them.' });
+    if (input === undefined)
+      throw new Problem('NOT_FOUND', {
+        at: artifact,
+        message: 'it is not an instance',
+        fix: '`vauban get instances` lists them.',
+      });
     await machine.supervisor.signal(placeOf(machine, input.name).service, 'TERM');
   },
   onProgress: (listener) => {

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
 import { readFileSync, watch } from 'node:fs';
+import { createServer } from 'node:http';
 import { dirname } from 'node:path';
 import type { MetadataInput } from '#engines/metadata/input.ts';
 import { answerMetadata } from '../edge/metadata.ts';

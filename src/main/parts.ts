@@ -1,10 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { RateLimit } from '#access/limit.ts';
 import type { ApiParts, AuditEvent, HealthItem } from '#api/context.ts';
-import type { Deployment } from '#core/deployment.ts';
-import { asProblem } from '#core/problem.ts';
-import { count } from '#lib/text.ts';
 import { Control } from '#control/control.ts';
 import { Detection } from '#control/detection.ts';
 import { localHost } from '#control/link/host.ts';
@@ -17,6 +14,9 @@ import { sqliteStore } from '#control/store/sqlite.ts';
 import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
+import type { Deployment } from '#core/deployment.ts';
+import { asProblem } from '#core/problem.ts';
+import { count } from '#lib/text.ts';
 
 export interface Running {
   readonly parts: ApiParts;
@@ -30,11 +30,16 @@ const RETENTION_DAYS = 30;
 /** Puts control together. Everything it needs of the machine comes through the host agent's socket and a few files. */
 export async function startControl(deployment: Deployment): Promise<Running> {
   const now = (): Date => new Date();
-  const log: Running['log'] = (text, fields = {}) => console.log(JSON.stringify({ time: now().toISOString(), process: 'control', text, ...fields }));
+  const log: Running['log'] = (text, fields = {}) =>
+    console.log(JSON.stringify({ time: now().toISOString(), process: 'control', text, ...fields }));
   mkdirSync(deployment.controlState, { recursive: true, mode: 0o700 });
   const database = openDatabase(`${deployment.controlState}/control.db`);
   const tokens = new Tokens(database, now);
-  tokens.adopt({ name: 'admin', role: 'admin', token: readFileSync(`${deployment.controlState}/admin.token`, 'utf8').trim() });
+  tokens.adopt({
+    name: 'admin',
+    role: 'admin',
+    token: readFileSync(`${deployment.controlState}/admin.token`, 'utf8').trim(),
+  });
   const host = localHost(deployment.hostSocket);
   const store = sqliteStore(database);
   const operations = new Operations({ now });
@@ -49,13 +54,19 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     now,
     log,
     onSnapshot: (snapshot) => {
-      void detection.follow(snapshot).catch((error: unknown) => log('detection cannot follow', { problem: asProblem(error) }));
+      void detection
+        .follow(snapshot)
+        .catch((error: unknown) => log('detection cannot follow', { problem: asProblem(error) }));
     },
   });
   const agree = async (): Promise<void> => {
-    await control.agree().catch((error: unknown) => log('the host agent does not agree yet', { problem: asProblem(error).toJSON() }));
+    await control
+      .agree()
+      .catch((error: unknown) => log('the host agent does not agree yet', { problem: asProblem(error).toJSON() }));
   };
-  await control.start().catch((error: unknown) => log('the host agent is not there yet', { problem: asProblem(error).toJSON() }));
+  await control
+    .start()
+    .catch((error: unknown) => log('the host agent is not there yet', { problem: asProblem(error).toJSON() }));
   const watching = setInterval(() => void agree(), 1000);
 
   const parts: ApiParts = {
@@ -75,7 +86,9 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     packetsOf: (threat: Threat) => detection.packetsOf(threat),
     health: () => healthOf({ control, observer, detection }),
     audit: (event) => {
-      void logs.append(auditEntries(event, control.snapshot.projects, now())).catch((error: unknown) => log('an audit entry was lost', { event, problem: asProblem(error) }));
+      void logs
+        .append(auditEntries(event, control.snapshot.projects, now()))
+        .catch((error: unknown) => log('an audit entry was lost', { event, problem: asProblem(error) }));
     },
     now,
   };
@@ -92,21 +105,35 @@ export async function startControl(deployment: Deployment): Promise<Running> {
   };
 }
 
-async function healthOf(parts: { readonly control: Control; readonly observer: Observer; readonly detection: Detection }): Promise<readonly HealthItem[]> {
+async function healthOf(parts: {
+  readonly control: Control;
+  readonly observer: Observer;
+  readonly detection: Detection;
+}): Promise<readonly HealthItem[]> {
   const seen = await parts.observer.latest();
   const failed = seen.list.filter((it) => it.state === 'failed');
   const machine: HealthItem =
     seen.problem !== undefined
       ? { part: 'host', state: 'failed', text: seen.problem }
       : failed.length > 0
-        ? { part: 'host', state: 'failed', text: failed.map((it) => `${it.artifact}: ${it.detail ?? 'failed'}`).join('; ') }
-        : { part: 'host', state: 'ok', text: `${count(parts.control.artifacts.length, 'artifact')} held, revision ${parts.control.head}` };
+        ? {
+            part: 'host',
+            state: 'failed',
+            text: failed.map((it) => `${it.artifact}: ${it.detail ?? 'failed'}`).join('; '),
+          }
+        : {
+            part: 'host',
+            state: 'ok',
+            text: `${count(parts.control.artifacts.length, 'artifact')} held, revision ${parts.control.head}`,
+          };
   const feeds = parts.detection.pipeline.health().map((it): HealthItem => {
     const lost = it.gaps > 0 ? `, ${count(it.gaps, 'gap')}` : '';
     return {
       part: `detection ${it.project}/${it.endpoint}`,
       state: it.state === 'failing' ? 'failed' : it.malformed > 0 || it.gaps > 0 ? 'warning' : 'ok',
-      text: it.trouble ?? `${count(it.lines, 'event')} read, ${it.malformed} malformed, ${it.lagBytes} bytes waiting${lost}`,
+      text:
+        it.trouble ??
+        `${count(it.lines, 'event')} read, ${it.malformed} malformed, ${it.lagBytes} bytes waiting${lost}`,
       values: { lines: it.lines, malformed: it.malformed, lagBytes: it.lagBytes, linesPerSecond: it.linesPerSecond },
     };
   });

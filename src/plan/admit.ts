@@ -2,12 +2,12 @@ import type { ProblemDocument } from '#core/problem.ts';
 import type { Resource, Snapshot } from '#core/resource.ts';
 import { keyOf } from '#core/resource.ts';
 import { snapshotOf } from '#core/snapshot.ts';
-import { didYouMean } from '#lib/text.ts';
 import type { Objection } from '#kinds/define.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { isEnabled } from '#kinds/service/kind.ts';
-import { type Declared, dotted } from './site.ts';
+import { didYouMean } from '#lib/text.ts';
 import { referencesOf } from './references.ts';
+import { type Declared, dotted } from './site.ts';
 
 export interface Admission {
   readonly snapshot: Snapshot;
@@ -28,7 +28,13 @@ export function admit(declared: readonly Declared[], before: Snapshot): Admissio
   const add = (it: Omit<Resource, 'assigned'>, place: Place): void => {
     const key = keyOf(it);
     places.set(key, place);
-    wanted.set(key, { project: it.project, kind: it.kind, name: it.name, spec: it.spec, assigned: old.get(key)?.assigned });
+    wanted.set(key, {
+      project: it.project,
+      kind: it.kind,
+      name: it.name,
+      spec: it.spec,
+      assigned: old.get(key)?.assigned,
+    });
   };
   for (const it of declared) add({ project: it.project, kind: it.kind.kind, name: it.name, spec: it.spec }, it.place);
   for (const it of declared) {
@@ -83,7 +89,12 @@ function checkReferences(resource: Resource, snapshot: Snapshot): Objection[] {
     if (found === undefined || snapshot.find(found, resource.project, name) !== undefined) continue;
     const near = didYouMean(name, candidates(found, snapshot, resource.project));
     const fix = near === undefined ? `Declare it under ${found.plural}, or name another.` : `Did you mean ${near}?`;
-    objections.push({ code: 'REFERENCE_DANGLING', path, message: `there is no ${found.title.toLowerCase()} named ${name}`, fix });
+    objections.push({
+      code: 'REFERENCE_DANGLING',
+      path,
+      message: `there is no ${found.title.toLowerCase()} named ${name}`,
+      fix,
+    });
   }
   return objections;
 }

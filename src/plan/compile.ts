@@ -1,8 +1,8 @@
 import type { Artifact } from '#core/artifact.ts';
 import { inOrder } from '#core/artifact.ts';
 import { keyOf, type Snapshot } from '#core/resource.ts';
-import type { EngineFragments, Owned } from '#engines/fragments.ts';
 import { assemblers } from '#engines/assemblers.ts';
+import type { EngineFragments, Owned } from '#engines/fragments.ts';
 import { kindNamed } from '#kinds/index.ts';
 
 /**

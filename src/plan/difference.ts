@@ -1,7 +1,7 @@
 import { type Artifact, digestOf } from '#core/artifact.ts';
 import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
-import { canonical } from '#lib/hash.ts';
 import { kindNamed } from '#kinds/index.ts';
+import { canonical } from '#lib/hash.ts';
 
 export interface FieldChange {
   /** `interfaces[0].address`. */
@@ -41,10 +41,18 @@ export function resourceChanges(before: Snapshot, after: Snapshot): readonly Res
     const was = old.get(key);
     const is = now.get(key);
     const one = is ?? was;
-    if (one === undefined || (was !== undefined && is !== undefined && canonical([was.spec, was.assigned]) === canonical([is.spec, is.assigned]))) return [];
+    if (
+      one === undefined ||
+      (was !== undefined &&
+        is !== undefined &&
+        canonical([was.spec, was.assigned]) === canonical([is.spec, is.assigned]))
+    )
+      return [];
     const meaning = kindNamed(one.kind)?.meaning?.(was, is, { before, after }) ?? [];
     const action = was === undefined ? 'create' : is === undefined ? 'delete' : 'update';
-    return [{ action, project: one.project, kind: one.kind, name: one.name, fields: fieldChanges(was, is), meaning } as const];
+    return [
+      { action, project: one.project, kind: one.kind, name: one.name, fields: fieldChanges(was, is), meaning } as const,
+    ];
   });
 }
 
@@ -80,7 +88,10 @@ export function artifactChanges(before: readonly Artifact[], after: readonly Art
     owners: it.owners,
   });
   return [
-    ...before.filter((it) => !now.has(it.id)).toReversed().map((it) => describe('release', it)),
+    ...before
+      .filter((it) => !now.has(it.id))
+      .toReversed()
+      .map((it) => describe('release', it)),
     ...after.flatMap((it) => {
       const held = old.get(it.id);
       if (held === undefined) return [describe('hold', it)];

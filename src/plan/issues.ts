@@ -32,7 +32,10 @@ function explain(schema: z.ZodType, value: unknown, issue: Issue): SchemaMistake
       const given = valueAt(value, path);
       const values = issue.values.map(String);
       const near = typeof given === 'string' ? didYouMean(given, values) : undefined;
-      return at(`${shown(given)} is not one of ${values.join(', ')}`, near === undefined ? 'Write one of them.' : `Did you mean ${near}?`);
+      return at(
+        `${shown(given)} is not one of ${values.join(', ')}`,
+        near === undefined ? 'Write one of them.' : `Did you mean ${near}?`,
+      );
     }
     case 'invalid_type': {
       const given = valueAt(value, path);
@@ -50,17 +53,18 @@ function explain(schema: z.ZodType, value: unknown, issue: Issue): SchemaMistake
       return at(plain, 'Correct the value.');
     }
     case 'invalid_key':
-      return issue.issues.map((inner) => ({ path, atKey: true, message: `${shown(path.at(-1))} is ${inner.message}`, fix: 'Correct the key.' }));
+      return issue.issues.map((inner) => ({
+        path,
+        atKey: true,
+        message: `${shown(path.at(-1))} is ${inner.message}`,
+        fix: 'Correct the key.',
+      }));
     default:
       return at(issue.message, 'Correct the value.');
   }
 }
 
-export function unknownField(
-  known: readonly string[],
-  path: readonly (string | number)[],
-  key: string,
-): SchemaMistake {
+export function unknownField(known: readonly string[], path: readonly (string | number)[], key: string): SchemaMistake {
   const near = didYouMean(key, known);
   const fix =
     near !== undefined
@@ -123,4 +127,12 @@ const size = (origin: string, bound: string): string =>
       : `the number must be ${bound}`;
 
 const article = (type: string): string =>
-  ({ int: 'a whole number', number: 'a number', string: 'a text', boolean: 'true or false', array: 'a list', object: 'a mapping', record: 'a mapping' })[type] ?? type;
+  ({
+    int: 'a whole number',
+    number: 'a number',
+    string: 'a text',
+    boolean: 'true or false',
+    array: 'a list',
+    object: 'a mapping',
+    record: 'a mapping',
+  })[type] ?? type;

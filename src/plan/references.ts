@@ -19,7 +19,8 @@ function walk(schema: unknown, value: unknown, path: readonly (string | number)[
   if (value === undefined || value === null) return;
   const at = unwrapped(schema);
   if (at instanceof z.ZodObject) {
-    for (const [field, inner] of Object.entries(at.shape)) walk(inner, (value as Record<string, unknown>)[field], [...path, field], found);
+    for (const [field, inner] of Object.entries(at.shape))
+      walk(inner, (value as Record<string, unknown>)[field], [...path, field], found);
   } else if (at instanceof z.ZodArray) {
     for (const [index, item] of (value as unknown[]).entries()) walk(at.element, item, [...path, index], found);
   } else if (at instanceof z.ZodString) {

@@ -7,12 +7,17 @@ export function siteSchema(): Record<string, unknown> {
   const shape = Object.fromEntries(
     kinds.map((kind) => [kind.plural, z.record(Name, kind.spec).optional().describe(`${kind.title}s, by name.`)]),
   );
-  const site = z.strictObject({ project: Name.describe('The project that everything in this file belongs to.'), ...shape });
+  const site = z.strictObject({
+    project: Name.describe('The project that everything in this file belongs to.'),
+    ...shape,
+  });
   return { ...z.toJSONSchema(site, { io: 'input', target: 'draft-2020-12' }), title: 'Vauban site' };
 }
 
 /** JSON Schema of one kind's spec: as it is written (`input`) or as it is answered (`output`). */
 export const specSchema = (plural: string, io: 'input' | 'output'): Record<string, unknown> | undefined => {
   const kind = kinds.find((it) => it.plural === plural);
-  return kind === undefined ? undefined : (z.toJSONSchema(kind.spec, { io, target: 'draft-2020-12' }) as Record<string, unknown>);
+  return kind === undefined
+    ? undefined
+    : (z.toJSONSchema(kind.spec, { io, target: 'draft-2020-12' }) as Record<string, unknown>);
 };

@@ -1,8 +1,8 @@
-import { parseDocuments, type PlacedDocument } from '#lib/document.ts';
-import { didYouMean } from '#lib/text.ts';
-import { namePattern, nameRule } from '#core/resource.ts';
 import type { ProblemDocument } from '#core/problem.ts';
+import { namePattern, nameRule } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
+import { type PlacedDocument, parseDocuments } from '#lib/document.ts';
+import { didYouMean } from '#lib/text.ts';
 import { parseBy } from './issues.ts';
 
 /** One file of a site, as text. `path` is only for messages. */
@@ -49,7 +49,13 @@ export function parseSite(files: readonly SiteFile[]): ParsedSite {
       for (const it of parsed.declared) {
         const key = `${it.project}/${it.kind.plural}/${it.name}`;
         const first = seen.get(key);
-        if (first !== undefined) problems.push({ code: 'CONFLICTING', at: it.place([]), message: `it is declared twice, first at ${first}`, fix: 'Keep one of them.' });
+        if (first !== undefined)
+          problems.push({
+            code: 'CONFLICTING',
+            at: it.place([]),
+            message: `it is declared twice, first at ${first}`,
+            fix: 'Keep one of them.',
+          });
         else seen.set(key, it.place([]));
         declared.push(it);
       }
@@ -61,7 +67,12 @@ export function parseSite(files: readonly SiteFile[]): ParsedSite {
   return { projects: [...projects].sort(), declared, problems };
 }
 
-const invalid = (at: string, message: string, fix: string): ProblemDocument => ({ code: 'INVALID_DOCUMENT', at, message, fix });
+const invalid = (at: string, message: string, fix: string): ProblemDocument => ({
+  code: 'INVALID_DOCUMENT',
+  at,
+  message,
+  fix,
+});
 
 interface ParsedDocument {
   readonly project?: string;
@@ -76,7 +87,10 @@ function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument
   };
   const root = document.value;
   if (!isMapping(root)) {
-    return { declared: [], problems: [invalid(at([]), 'a site is a mapping of kinds to resources', 'Begin with `project: NAME`.')] };
+    return {
+      declared: [],
+      problems: [invalid(at([]), 'a site is a mapping of kinds to resources', 'Begin with `project: NAME`.')],
+    };
   }
   const { project } = root;
   if (typeof project !== 'string' || !namePattern.test(project)) {
@@ -94,12 +108,20 @@ function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument
     }
     if (group === null) continue;
     if (!isMapping(group)) {
-      problems.push(invalid(`${at([plural])} ${plural}`, 'it is not a mapping of names to resources', `Write \`${plural}: { NAME: { ... } }\`.`));
+      problems.push(
+        invalid(
+          `${at([plural])} ${plural}`,
+          'it is not a mapping of names to resources',
+          `Write \`${plural}: { NAME: { ... } }\`.`,
+        ),
+      );
       continue;
     }
     for (const [name, value] of Object.entries(group)) {
       const place = (path: readonly (string | number)[], what?: 'key' | 'value'): string =>
-        [at([plural, name, ...path], path.length === 0 ? 'key' : what), `${plural}/${name}`, dotted(path)].filter(Boolean).join(' ');
+        [at([plural, name, ...path], path.length === 0 ? 'key' : what), `${plural}/${name}`, dotted(path)]
+          .filter(Boolean)
+          .join(' ');
       const one = parseResource({ project, kind, name, value: value ?? {}, place });
       problems.push(...one.problems);
       if (one.declared !== undefined) declared.push(one.declared);
@@ -109,8 +131,17 @@ function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument
 }
 
 function unknownKind(at: string, plural: string): ProblemDocument {
-  const near = didYouMean(plural, kinds.map((it) => it.plural));
-  const fix = near === undefined ? `Known kinds are ${kinds.map((it) => it.plural).sort().join(', ')}.` : `Did you mean ${near}?`;
+  const near = didYouMean(
+    plural,
+    kinds.map((it) => it.plural),
+  );
+  const fix =
+    near === undefined
+      ? `Known kinds are ${kinds
+          .map((it) => it.plural)
+          .sort()
+          .join(', ')}.`
+      : `Did you mean ${near}?`;
   return invalid(at, `there is no kind "${plural}"`, fix);
 }
 
@@ -123,12 +154,20 @@ export interface Undeclared {
 }
 
 /** One resource, wherever it came from: a site file, a request, the command line. */
-export function parseResource(it: Undeclared): { readonly declared?: Declared; readonly problems: readonly ProblemDocument[] } {
+export function parseResource(it: Undeclared): {
+  readonly declared?: Declared;
+  readonly problems: readonly ProblemDocument[];
+} {
   const problems: ProblemDocument[] = [];
-  if (!namePattern.test(it.name)) problems.push(invalid(it.place([], 'key'), `"${it.name}" is ${nameRule}`, 'Choose another name.'));
+  if (!namePattern.test(it.name))
+    problems.push(invalid(it.place([], 'key'), `"${it.name}" is ${nameRule}`, 'Choose another name.'));
   const parsed = parseBy<unknown>(it.kind.spec, it.value);
   if (!parsed.ok) {
-    problems.push(...parsed.mistakes.map((mistake) => invalid(it.place(mistake.path, mistake.atKey ? 'key' : 'value'), mistake.message, mistake.fix)));
+    problems.push(
+      ...parsed.mistakes.map((mistake) =>
+        invalid(it.place(mistake.path, mistake.atKey ? 'key' : 'value'), mistake.message, mistake.fix),
+      ),
+    );
     return { problems };
   }
   if (problems.length > 0) return { problems };

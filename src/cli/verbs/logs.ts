@@ -4,7 +4,12 @@ import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
 import { type Format, toYaml } from '../output.ts';
 
-const filterParameter = { kind: 'tuple', parameters: [{ brief: 'Query in the language of Cloud Logging', parse: String, optional: true, placeholder: 'filter' }] } as const;
+const filterParameter = {
+  kind: 'tuple',
+  parameters: [
+    { brief: 'Query in the language of Cloud Logging', parse: String, optional: true, placeholder: 'filter' },
+  ],
+} as const;
 
 /** An entry on one line. */
 function lineOf(entry: LogEntry): string {
@@ -20,24 +25,39 @@ function show(cli: Cli, format: Format, entry: LogEntry): void {
 }
 
 const read = buildCommand({
-  docs: { brief: 'Read log entries, newest first: `vauban logs read \'log_id("ids.googleapis.com/threat") AND jsonPayload.alert_severity="CRITICAL"\'`' },
+  docs: {
+    brief:
+      'Read log entries, newest first: `vauban logs read \'log_id("ids.googleapis.com/threat") AND jsonPayload.alert_severity="CRITICAL"\'`',
+  },
   parameters: {
-    flags: { ...targetFlags, output: formatFlag, limit: { kind: 'parsed', parse: Number, default: '50', brief: 'How many' }, order: { kind: 'enum', values: ['newest', 'oldest'], default: 'newest', brief: 'Which come first' } },
+    flags: {
+      ...targetFlags,
+      output: formatFlag,
+      limit: { kind: 'parsed', parse: Number, default: '50', brief: 'How many' },
+      order: { kind: 'enum', values: ['newest', 'oldest'], default: 'newest', brief: 'Which come first' },
+    },
     aliases: { ...targetAliases, o: 'output' },
     positional: filterParameter,
   },
-  async func(this: Cli, flags: Target & { readonly output: Format; readonly limit: number; readonly order: 'newest' | 'oldest' }, filter?: string) {
+  async func(
+    this: Cli,
+    flags: Target & { readonly output: Format; readonly limit: number; readonly order: 'newest' | 'oldest' },
+    filter?: string,
+  ) {
     const client = clientOf(this, flags);
     const project = await projectOf(this, client, flags);
     const entries: LogEntry[] = [];
     let pageToken: string | undefined;
     do {
-      const page = await client.post<{ entries: LogEntry[]; nextPageToken?: string }>(`/v1/projects/${project}/logs:read`, {
-        filter: filter ?? '',
-        order: flags.order,
-        pageSize: Math.max(1, Math.min(1000, flags.limit - entries.length)),
-        ...(pageToken === undefined ? {} : { pageToken }),
-      });
+      const page = await client.post<{ entries: LogEntry[]; nextPageToken?: string }>(
+        `/v1/projects/${project}/logs:read`,
+        {
+          filter: filter ?? '',
+          order: flags.order,
+          pageSize: Math.max(1, Math.min(1000, flags.limit - entries.length)),
+          ...(pageToken === undefined ? {} : { pageToken }),
+        },
+      );
       entries.push(...page.entries);
       pageToken = page.nextPageToken;
     } while (pageToken !== undefined && entries.length < flags.limit);
@@ -50,11 +70,17 @@ const read = buildCommand({
 
 const tail = buildCommand({
   docs: { brief: 'Show log entries as they come, until interrupted' },
-  parameters: { flags: { ...targetFlags, output: formatFlag }, aliases: { ...targetAliases, o: 'output' }, positional: filterParameter },
+  parameters: {
+    flags: { ...targetFlags, output: formatFlag },
+    aliases: { ...targetAliases, o: 'output' },
+    positional: filterParameter,
+  },
   async func(this: Cli, flags: Target & { readonly output: Format }, filter?: string) {
     const client = clientOf(this, flags);
     const project = await projectOf(this, client, flags);
-    for await (const { event, data } of client.events(`/v1/projects/${project}/logs:tail?filter=${encodeURIComponent(filter ?? '')}`)) {
+    for await (const { event, data } of client.events(
+      `/v1/projects/${project}/logs:tail?filter=${encodeURIComponent(filter ?? '')}`,
+    )) {
       if (event === 'entry') show(this, flags.output, JSON.parse(data) as LogEntry);
       if (event === 'suppressed') this.note(`(${data} entries were left out: they came too fast)`);
     }
@@ -64,14 +90,20 @@ const tail = buildCommand({
 const serial = buildCommand({
   docs: { brief: 'What an instance said on its serial console, its startup script included' },
   parameters: {
-    flags: { ...targetFlags, limit: { kind: 'parsed', parse: Number, default: '1000', brief: 'How many lines at most' } },
+    flags: {
+      ...targetFlags,
+      limit: { kind: 'parsed', parse: Number, default: '1000', brief: 'How many lines at most' },
+    },
     aliases: targetAliases,
     positional: { kind: 'tuple', parameters: [{ brief: 'Instance', parse: String, placeholder: 'instance' }] },
   },
   async func(this: Cli, flags: Target & { readonly limit: number }, instance: string) {
     const client = clientOf(this, flags);
     const project = await projectOf(this, client, flags);
-    const { text } = await client.get<{ text: string }>(`/v1/projects/${project}/instances/${encodeURIComponent(instance)}/serial`, { lines: String(flags.limit) });
+    const { text } = await client.get<{ text: string }>(
+      `/v1/projects/${project}/instances/${encodeURIComponent(instance)}/serial`,
+      { lines: String(flags.limit) },
+    );
     this.stdout.write(text);
   },
 });
@@ -87,4 +119,7 @@ const list = buildCommand({
   },
 });
 
-export const logs = buildRouteMap({ routes: { read, tail, serial, list }, docs: { brief: 'Threat, traffic, firewall, audit and serial logs' } });
+export const logs = buildRouteMap({
+  routes: { read, tail, serial, list },
+  docs: { brief: 'Threat, traffic, firewall, audit and serial logs' },
+});

@@ -1,11 +1,11 @@
 import { buildCommand } from '@stricli/core';
 import * as z from 'zod';
 import { Problem } from '#core/problem.ts';
+import { kinds } from '#kinds/index.ts';
 import { didYouMean } from '#lib/text.ts';
 import { unwrapped } from '#plan/issues.ts';
 import { refOf } from '#plan/references.ts';
 import { siteSchema } from '#plan/schema.ts';
-import { kinds } from '#kinds/index.ts';
 import type { Cli } from '../context.ts';
 import { aligned, toYaml } from '../output.ts';
 import { kindFor } from './resource.ts';
@@ -20,10 +20,19 @@ export const schema = buildCommand({
 
 export const explain = buildCommand({
   docs: { brief: 'Explain a kind or one of its fields: `vauban explain firewallRule.priority`' },
-  parameters: { flags: {}, positional: { kind: "tuple", parameters: [{ brief: "KIND or KIND.FIELD", parse: String, optional: true, placeholder: "what" }] } },
+  parameters: {
+    flags: {},
+    positional: {
+      kind: 'tuple',
+      parameters: [{ brief: 'KIND or KIND.FIELD', parse: String, optional: true, placeholder: 'what' }],
+    },
+  },
   func(this: Cli, _flags: Record<never, never>, what?: string) {
     if (what === undefined) {
-      for (const line of aligned(kinds.map((it) => [it.plural, z.globalRegistry.get(it.spec)?.description ?? it.title]))) this.print(line);
+      for (const line of aligned(
+        kinds.map((it) => [it.plural, z.globalRegistry.get(it.spec)?.description ?? it.title]),
+      ))
+        this.print(line);
       return;
     }
     const [kindText = '', ...path] = what.split('.');
@@ -37,7 +46,11 @@ export const explain = buildCommand({
     const shape = objectIn(at);
     if (shape !== undefined) {
       this.print('');
-      const rows = Object.entries(shape).map(([name, field]) => [`  ${name}`, typeOf(field as z.ZodType), (field as z.ZodType).description ?? '']);
+      const rows = Object.entries(shape).map(([name, field]) => [
+        `  ${name}`,
+        typeOf(field as z.ZodType),
+        (field as z.ZodType).description ?? '',
+      ]);
       for (const line of aligned(rows)) this.print(line);
     }
     if (path.length === 0) this.print(`\n${this.style.bold('Example')}\n${toYaml({ [kind.plural]: kind.example })}`);
@@ -55,7 +68,11 @@ function fieldOf(schema: z.ZodType, step: string, what: string): z.ZodType {
   const field = shape[step.replace(/\[\d*\]$/, '')];
   if (field !== undefined) return field as z.ZodType;
   const near = didYouMean(step, Object.keys(shape));
-  throw new Problem('NOT_FOUND', { at: what, message: `there is no field ${step}`, fix: near === undefined ? `Fields are ${Object.keys(shape).join(', ')}.` : `Did you mean ${near}?` });
+  throw new Problem('NOT_FOUND', {
+    at: what,
+    message: `there is no field ${step}`,
+    fix: near === undefined ? `Fields are ${Object.keys(shape).join(', ')}.` : `Did you mean ${near}?`,
+  });
 }
 
 /** Type, default and bounds in words. */
@@ -70,9 +87,25 @@ function facts(schema: z.ZodType): string[] {
 }
 
 function typeOf(schema: z.ZodType): string {
-  const required = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? '' : ', required';
+  const required =
+    schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault
+      ? ''
+      : ', required';
   const at = unwrapped(schema) as z.ZodType;
-  const name = at instanceof z.ZodArray ? `list of ${typeOf(at.element as z.ZodType).replace(', required', '')}` : at instanceof z.ZodEnum ? at.options.join(' | ') : at instanceof z.ZodBoolean ? 'true | false' : at instanceof z.ZodNumber ? 'number' : at instanceof z.ZodString ? stringType(at) : at instanceof z.ZodRecord ? 'mapping of texts' : 'mapping';
+  const name =
+    at instanceof z.ZodArray
+      ? `list of ${typeOf(at.element as z.ZodType).replace(', required', '')}`
+      : at instanceof z.ZodEnum
+        ? at.options.join(' | ')
+        : at instanceof z.ZodBoolean
+          ? 'true | false'
+          : at instanceof z.ZodNumber
+            ? 'number'
+            : at instanceof z.ZodString
+              ? stringType(at)
+              : at instanceof z.ZodRecord
+                ? 'mapping of texts'
+                : 'mapping';
   return `${name}${required}`;
 }
 

@@ -1,11 +1,11 @@
 import { buildCommand } from '@stricli/core';
 import type { ResourceDocument } from '#api/resources.ts';
+import type { Client } from '#client/client.ts';
 import type { Operation } from '#control/operations.ts';
-import { follow } from '../progress.ts';
 import { encodeFrame, encodeJsonFrame, FrameReader } from '#lib/frames.ts';
 import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { targetAliases, targetFlags } from '../flags.ts';
-import type { Client } from '#client/client.ts';
+import { follow } from '../progress.ts';
 
 interface Wanted {
   readonly project: string;
@@ -17,7 +17,9 @@ interface Wanted {
 
 /** Runs a command in an instance with our own input and output; its exit code becomes ours. */
 async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<void> {
-  const socket = await client.session(`/v1/projects/${wanted.project}/instances/${encodeURIComponent(wanted.instance)}/session`);
+  const socket = await client.session(
+    `/v1/projects/${wanted.project}/instances/${encodeURIComponent(wanted.instance)}/session`,
+  );
   const { stdin, stdout } = cli;
   const size = () => ({ rows: stdout.rows || 24, columns: stdout.columns || 80 });
   socket.write(
@@ -67,7 +69,13 @@ async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<voi
   cli.process.exitCode = code;
 }
 
-const userFlag = { kind: 'parsed', parse: String, optional: true, brief: 'User inside the instance', placeholder: 'name' } as const;
+const userFlag = {
+  kind: 'parsed',
+  parse: String,
+  optional: true,
+  brief: 'User inside the instance',
+  placeholder: 'name',
+} as const;
 const instanceParameter = { brief: 'Instance', parse: String, placeholder: 'instance' } as const;
 
 export const exec = buildCommand({
@@ -75,7 +83,11 @@ export const exec = buildCommand({
   parameters: {
     flags: { ...targetFlags, user: userFlag },
     aliases: { ...targetAliases, u: 'user' },
-    positional: { kind: 'array', parameter: { brief: 'Instance, then the command and its arguments', parse: String, placeholder: 'word' }, minimum: 2 },
+    positional: {
+      kind: 'array',
+      parameter: { brief: 'Instance, then the command and its arguments', parse: String, placeholder: 'word' },
+      minimum: 2,
+    },
   },
   async func(this: Cli, flags: Target & { readonly user?: string }, instance: string, ...argv: string[]) {
     const client = clientOf(this, flags);
@@ -87,7 +99,11 @@ export const exec = buildCommand({
 
 export const ssh = buildCommand({
   docs: { brief: 'A shell in an instance' },
-  parameters: { flags: { ...targetFlags, user: userFlag }, aliases: { ...targetAliases, u: 'user' }, positional: { kind: 'tuple', parameters: [instanceParameter] } },
+  parameters: {
+    flags: { ...targetFlags, user: userFlag },
+    aliases: { ...targetAliases, u: 'user' },
+    positional: { kind: 'tuple', parameters: [instanceParameter] },
+  },
   async func(this: Cli, flags: Target & { readonly user?: string }, instance: string) {
     const client = clientOf(this, flags);
     const project = await projectOf(this, client, flags);
@@ -99,7 +115,11 @@ export const ssh = buildCommand({
 
 export const restart = buildCommand({
   docs: { brief: 'Restart an instance' },
-  parameters: { flags: targetFlags, aliases: targetAliases, positional: { kind: 'tuple', parameters: [instanceParameter] } },
+  parameters: {
+    flags: targetFlags,
+    aliases: targetAliases,
+    positional: { kind: 'tuple', parameters: [instanceParameter] },
+  },
   async func(this: Cli, flags: Target, instance: string) {
     const client = clientOf(this, flags);
     const project = await projectOf(this, client, flags);
@@ -111,13 +131,21 @@ export const restart = buildCommand({
 function powerCommand(brief: string, status: 'running' | 'terminated', past: string) {
   return buildCommand({
     docs: { brief },
-    parameters: { flags: targetFlags, aliases: targetAliases, positional: { kind: 'tuple', parameters: [instanceParameter] } },
+    parameters: {
+      flags: targetFlags,
+      aliases: targetAliases,
+      positional: { kind: 'tuple', parameters: [instanceParameter] },
+    },
     async func(this: Cli, flags: Target, instance: string) {
       const client = clientOf(this, flags);
       const project = await projectOf(this, client, flags);
       const path = `/v1/projects/${project}/instances/${encodeURIComponent(instance)}`;
       const now = await client.get<ResourceDocument>(path);
-      const { operation } = await client.put<{ operation: Operation }>(path, { ...(now.spec as object), desiredStatus: status }, { 'if-match': `"${now.etag}"` });
+      const { operation } = await client.put<{ operation: Operation }>(
+        path,
+        { ...(now.spec as object), desiredStatus: status },
+        { 'if-match': `"${now.etag}"` },
+      );
       await follow(this, client, operation);
       this.print(`${past} ${instance}.`);
     },

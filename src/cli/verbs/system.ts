@@ -33,7 +33,11 @@ const create = buildCommand({
   },
   async func(this: Cli, flags: Target & { readonly role: Role; readonly expires?: string }, name: string) {
     const { role } = flags;
-    const { token } = await clientOf(this, flags).post<{ token: string }>('/v1/tokens', { name, role, ...(flags.expires === undefined ? {} : { expireTime: flags.expires }) });
+    const { token } = await clientOf(this, flags).post<{ token: string }>('/v1/tokens', {
+      name,
+      role,
+      ...(flags.expires === undefined ? {} : { expireTime: flags.expires }),
+    });
     this.print(token);
   },
 });
@@ -58,7 +62,11 @@ const list = buildCommand({
 
 const remove = buildCommand({
   docs: { brief: 'Delete a token; it ends at once' },
-  parameters: { flags: targetFlags, aliases: targetAliases, positional: { kind: 'tuple', parameters: [{ brief: 'Name', parse: String, placeholder: 'name' }] } },
+  parameters: {
+    flags: targetFlags,
+    aliases: targetAliases,
+    positional: { kind: 'tuple', parameters: [{ brief: 'Name', parse: String, placeholder: 'name' }] },
+  },
   async func(this: Cli, flags: Target, name: string) {
     await clientOf(this, flags).delete(`/v1/tokens/${encodeURIComponent(name)}`);
     this.print(`Deleted token ${name}.`);

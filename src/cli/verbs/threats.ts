@@ -1,6 +1,6 @@
-import { buildCommand, buildRouteMap } from '@stricli/core';
 import { writeFileSync } from 'node:fs';
-import { severities, type Severity, type Threat } from '#control/threats/threat.ts';
+import { buildCommand, buildRouteMap } from '@stricli/core';
+import { type Severity, severities, type Threat } from '#control/threats/threat.ts';
 import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
 import { type Format, printList, printOne, type TableOf, toYaml } from '../output.ts';
@@ -50,7 +50,8 @@ interface ListFlags extends Target {
   readonly to?: string;
 }
 
-const text = (brief: string) => ({ kind: 'parsed', parse: String, optional: true, brief, placeholder: 'text' }) as const;
+const text = (brief: string) =>
+  ({ kind: 'parsed', parse: String, optional: true, brief, placeholder: 'text' }) as const;
 
 const list = buildCommand({
   docs: { brief: 'List threats, newest first' },
@@ -92,8 +93,14 @@ const list = buildCommand({
 
 const tail = buildCommand({
   docs: { brief: 'Show threats as they come, until interrupted' },
-  parameters: { flags: { ...targetFlags, output: formatFlag, severity: severityFlag, fold: foldFlag }, aliases: { ...targetAliases, o: 'output' } },
-  async func(this: Cli, flags: Target & { readonly output: Format; readonly severity?: Floor; readonly fold: boolean }) {
+  parameters: {
+    flags: { ...targetFlags, output: formatFlag, severity: severityFlag, fold: foldFlag },
+    aliases: { ...targetAliases, o: 'output' },
+  },
+  async func(
+    this: Cli,
+    flags: Target & { readonly output: Format; readonly severity?: Floor; readonly fold: boolean },
+  ) {
     const client = clientOf(this, flags);
     const project = await projectOf(this, client, flags);
     const query = new URLSearchParams({ fold: String(flags.fold) });
@@ -104,7 +111,10 @@ const tail = buildCommand({
       const threat = JSON.parse(data) as Threat;
       if (flags.output === 'json') this.print(JSON.stringify(threat));
       else if (flags.output === 'yaml') this.print(`---\n${toYaml(threat)}`);
-      else this.print(`${threat.alertTime.slice(0, 19)}  ${threat.severity.padEnd(13)}  ${threat.name}  ${end(threat.source)} -> ${end(threat.destination)}${threat.repeatCount > 1 ? `  x${threat.repeatCount}` : ''}`);
+      else
+        this.print(
+          `${threat.alertTime.slice(0, 19)}  ${threat.severity.padEnd(13)}  ${threat.name}  ${end(threat.source)} -> ${end(threat.destination)}${threat.repeatCount > 1 ? `  x${threat.repeatCount}` : ''}`,
+        );
     }
   },
 });
@@ -112,7 +122,17 @@ const tail = buildCommand({
 const describe = buildCommand({
   docs: { brief: 'Show everything about one threat; with --pcap the packets of its session' },
   parameters: {
-    flags: { ...targetFlags, output: formatFlag, pcap: { kind: 'parsed', parse: String, optional: true, brief: 'Write the packets of the session to this file', placeholder: 'file' } },
+    flags: {
+      ...targetFlags,
+      output: formatFlag,
+      pcap: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'Write the packets of the session to this file',
+        placeholder: 'file',
+      },
+    },
     aliases: { ...targetAliases, o: 'output' },
     positional: { kind: 'tuple', parameters: [{ brief: 'Id of the threat', parse: String, placeholder: 'id' }] },
   },
@@ -133,13 +153,23 @@ const describe = buildCommand({
       this.print(`payload${payload.truncated ? ' (cut)' : ''}: |`);
       for (const line of printable(Buffer.from(payload.base64, 'base64'))) this.print(`  ${line}`);
     }
-    if (packet !== undefined) this.print(`packet: ${Buffer.from(packet.base64, 'base64').length} bytes (\`-o json\` shows them; \`--pcap FILE\` writes the session)`);
+    if (packet !== undefined)
+      this.print(
+        `packet: ${Buffer.from(packet.base64, 'base64').length} bytes (\`-o json\` shows them; \`--pcap FILE\` writes the session)`,
+      );
     return undefined;
   },
 });
 
 /** Bytes as lines that are safe on a terminal. */
 const printable = (bytes: Buffer): string[] =>
-  bytes.toString('latin1').replace(/\r\n/g, '\n').replace(/[^\n\x20-\x7e]/g, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`).split('\n');
+  bytes
+    .toString('latin1')
+    .replace(/\r\n/g, '\n')
+    .replace(/[^\n\x20-\x7e]/g, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .split('\n');
 
-export const threats = buildRouteMap({ routes: { list, tail, describe }, docs: { brief: 'Threats that IDS endpoints have seen' } });
+export const threats = buildRouteMap({
+  routes: { list, tail, describe },
+  docs: { brief: 'Threats that IDS endpoints have seen' },
+});

@@ -38,7 +38,9 @@ const migrations: readonly string[] = [
 export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   // FULL: a revision that was acknowledged is still there after the power went.
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;');
+  database.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
+  );
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   for (const [index, text] of migrations.entries()) {
     if (index < version) continue;

@@ -60,7 +60,9 @@ export function sqliteStore(database: DatabaseSync): ResourceStore {
         const row = database.prepare('SELECT coalesce(max(number), 0) + 1 AS next FROM revisions').get();
         const number = Number(row?.['next']);
         database
-          .prepare("INSERT INTO revisions (number, state, author, message, time, changes) VALUES (?, 'applying', ?, ?, ?, ?)")
+          .prepare(
+            "INSERT INTO revisions (number, state, author, message, time, changes) VALUES (?, 'applying', ?, ?, ?, ?)",
+          )
           .run(number, author, message, time, JSON.stringify(changes));
         return number;
       }),
@@ -69,7 +71,9 @@ export function sqliteStore(database: DatabaseSync): ResourceStore {
       transaction(database, () => {
         const time = String(database.prepare('SELECT time FROM revisions WHERE number = ?').get(number)?.['time']);
         const held = new Map(rowsOf().map((row) => [keyOf(row), row]));
-        const end = database.prepare('UPDATE versions SET until = ? WHERE project = ? AND kind = ? AND name = ? AND until IS NULL');
+        const end = database.prepare(
+          'UPDATE versions SET until = ? WHERE project = ? AND kind = ? AND name = ? AND until IS NULL',
+        );
         const add = database.prepare('INSERT INTO versions VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?)');
         for (const it of wanted) {
           const old = held.get(keyOf(it));
@@ -99,12 +103,16 @@ export function sqliteStore(database: DatabaseSync): ResourceStore {
       }),
 
     history: async (limit, before) =>
-      (database
-        .prepare('SELECT * FROM revisions WHERE number < ? ORDER BY number DESC LIMIT ?')
-        .all(before ?? Number.MAX_SAFE_INTEGER, limit) as unknown as RevisionRow[]).map(toRevision),
+      (
+        database
+          .prepare('SELECT * FROM revisions WHERE number < ? ORDER BY number DESC LIMIT ?')
+          .all(before ?? Number.MAX_SAFE_INTEGER, limit) as unknown as RevisionRow[]
+      ).map(toRevision),
 
     revision: async (number) => {
-      const row = database.prepare('SELECT * FROM revisions WHERE number = ?').get(number) as unknown as RevisionRow | undefined;
+      const row = database.prepare('SELECT * FROM revisions WHERE number = ?').get(number) as unknown as
+        | RevisionRow
+        | undefined;
       return row === undefined ? undefined : toRevision(row);
     },
   };

@@ -35,9 +35,15 @@ export const dnsmasqEngine = defineEngine<DnsmasqInput>({
   async observe(machine, held) {
     const status = await machine.supervisor.status(serviceOf(held));
     const up = status?.up === true;
-    return { artifact: held.id, state: up ? 'ready' : 'failed', ...(up ? {} : { detail: 'dnsmasq is down' }), values: {} };
+    return {
+      artifact: held.id,
+      state: up ? 'ready' : 'failed',
+      ...(up ? {} : { detail: 'dnsmasq is down' }),
+      values: {},
+    };
   },
 });
 
 const serviceOf = ({ input }: Artifact<DnsmasqInput>): string => `dns.${input.namespace}`;
-const folderOf = (machine: Machine, { input }: Artifact<DnsmasqInput>): string => `${machine.run}/dns/${input.namespace}`;
+const folderOf = (machine: Machine, { input }: Artifact<DnsmasqInput>): string =>
+  `${machine.run}/dns/${input.namespace}`;

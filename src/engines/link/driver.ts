@@ -34,7 +34,12 @@ export const linkEngine = defineEngine<LinkInput>({
   async observe(machine, held) {
     const both = await Promise.all([held.input.a, held.input.b].map((end) => hasInterface(machine, end)));
     const up = both.every(Boolean);
-    return { artifact: held.id, state: up ? 'ready' : 'failed', ...(up ? {} : { detail: 'the link is gone' }), values: {} };
+    return {
+      artifact: held.id,
+      state: up ? 'ready' : 'failed',
+      ...(up ? {} : { detail: 'the link is gone' }),
+      values: {},
+    };
   },
 });
 

@@ -9,7 +9,10 @@ const Route = z.strictObject({
 const End = z.strictObject({
   namespace: NamespaceName.describe('Namespace that this end stands in.'),
   name: InterfaceName,
-  alias: z.string().regex(/^[\w./:-]{0,200}$/).describe('What this end belongs to, for people (`ip link`).'),
+  alias: z
+    .string()
+    .regex(/^[\w./:-]{0,200}$/)
+    .describe('What this end belongs to, for people (`ip link`).'),
   mac: Mac,
   mtu: z.int().min(576).max(65535).describe('Largest packet, in bytes.'),
   arp: z.boolean().describe('Whether the end answers and asks for Ethernet addresses.'),
@@ -20,10 +23,15 @@ const End = z.strictObject({
 });
 
 export const LinkInput = z.strictObject({
-  id: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,200}$/).describe('Name of the link, unique on the deployment.'),
+  id: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9./-]{0,200}$/)
+    .describe('Name of the link, unique on the deployment.'),
   a: End,
   b: End,
-  after: z.array(z.string()).describe('Artifacts that must stand before the link comes up: the firewall of its network.'),
+  after: z
+    .array(z.string())
+    .describe('Artifacts that must stand before the link comes up: the firewall of its network.'),
 });
 
 export type LinkInput = z.infer<typeof LinkInput>;
@@ -32,5 +40,9 @@ export type LinkRoute = LinkEnd['routes'][number];
 
 /** The link itself, or routes that another resource wants through one of its ends. */
 export type LinkFragment =
-  | { readonly id: string; readonly ends: { readonly a: LinkEnd; readonly b: LinkEnd }; readonly after: readonly string[] }
+  | {
+      readonly id: string;
+      readonly ends: { readonly a: LinkEnd; readonly b: LinkEnd };
+      readonly after: readonly string[];
+    }
   | { readonly id: string; readonly end: 'a' | 'b'; readonly routes: readonly LinkRoute[] };

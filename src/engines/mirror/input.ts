@@ -3,7 +3,10 @@ import { InterfaceName, NamespaceName, Prefix, ResourceKeyText } from '../schema
 
 const Source = z.strictObject({
   interface: InterfaceName.describe("The network's side of the mirrored host's link."),
-  address: z.string().regex(/^[\d.]+$/).describe('Address of the mirrored host.'),
+  address: z
+    .string()
+    .regex(/^[\d.]+$/)
+    .describe('Address of the mirrored host.'),
 });
 
 export const MirrorInput = z.strictObject({
@@ -12,13 +15,19 @@ export const MirrorInput = z.strictObject({
     .array(
       z.strictObject({
         id: ResourceKeyText,
-        priority: z.int().min(0).max(65535).describe('Lower is asked first; the first policy that matches a packet takes it.'),
+        priority: z
+          .int()
+          .min(0)
+          .max(65535)
+          .describe('Lower is asked first; the first policy that matches a packet takes it.'),
         sent: InterfaceName.describe('Collector that gets each packet once, as its sender sent it.'),
-        received: InterfaceName.optional().describe('Collector of the receivers’ copies of packets whose sender is mirrored too.'),
+        received: InterfaceName.optional().describe(
+          'Collector of the receivers’ copies of packets whose sender is mirrored too.',
+        ),
         sources: z.array(Source),
         remotes: z.array(Prefix).describe('Only traffic with these peers; empty: all.'),
         protocols: z.array(z.enum(['tcp', 'udp', 'icmp', 'esp', 'ah', 'sctp', 'ipip'])).describe('Empty: all.'),
-        direction: z.enum(['ingress', 'egress', 'both']).describe("As seen from the mirrored host."),
+        direction: z.enum(['ingress', 'egress', 'both']).describe('As seen from the mirrored host.'),
       }),
     )
     .describe('Mirroring policies of this network.'),

@@ -26,11 +26,15 @@ const senders = (policy: MirrorPolicy, index: number): string =>
     : `  set sources_${index} {\n    type ipv4_addr\n    elements = { ${[...new Set(policy.sources.map((it) => it.address))].sort().join(', ')} }\n  }\n`;
 
 const names = (policy: MirrorPolicy): string =>
-  `{ ${[...new Set(policy.sources.map((it) => it.interface))].sort().map((it) => `"${it}"`).join(', ')} }`;
+  `{ ${[...new Set(policy.sources.map((it) => it.interface))]
+    .sort()
+    .map((it) => `"${it}"`)
+    .join(', ')} }`;
 
 function conditions(policy: MirrorPolicy, peer: 'saddr' | 'daddr'): string {
   const remotes = policy.remotes.length > 0 ? `ip ${peer} { ${policy.remotes.join(', ')} } ` : '';
-  const protocols = policy.protocols.length > 0 ? `ip protocol { ${policy.protocols.join(', ')} } ` : 'meta protocol ip ';
+  const protocols =
+    policy.protocols.length > 0 ? `ip protocol { ${policy.protocols.join(', ')} } ` : 'meta protocol ip ';
   return `${remotes}${protocols}`;
 }
 

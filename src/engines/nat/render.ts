@@ -7,19 +7,29 @@ import type { NatInput } from './input.ts';
 export function render({ uplink, statics, pools }: NatInput): string {
   const outside = [...new Set([...statics.map((it) => it.outside), ...pools.flatMap((it) => it.addresses)])].sort();
   const set = (name: string, elements: readonly string[]) =>
-    elements.length === 0 ? '' : `  set ${name} {\n    type ipv4_addr\n    elements = { ${elements.join(', ')} }\n  }\n`;
+    elements.length === 0
+      ? ''
+      : `  set ${name} {\n    type ipv4_addr\n    elements = { ${elements.join(', ')} }\n  }\n`;
   const map = (name: string, pairs: readonly (readonly [string, string])[]) =>
     pairs.length === 0
       ? ''
       : `  map ${name} {\n    type ipv4_addr : ipv4_addr\n    elements = { ${pairs.map(([a, b]) => `${a} : ${b}`).join(', ')} }\n  }\n`;
   const lines = [
-    ...(statics.length > 0 ? [`    oifname "${uplink}" counter snat to ip saddr map @outside_of comment "static"`] : []),
+    ...(statics.length > 0
+      ? [`    oifname "${uplink}" counter snat to ip saddr map @outside_of comment "static"`]
+      : []),
     ...pools.flatMap((pool) => poolRules(uplink, pool)),
   ];
   return `table ip nat
 delete table ip nat
 table ip nat {
-${set('outside', outside)}${map('inside_of', statics.map((it) => [it.outside, it.inside]))}${map('outside_of', statics.map((it) => [it.inside, it.outside]))}  chain prerouting {
+${set('outside', outside)}${map(
+  'inside_of',
+  statics.map((it) => [it.outside, it.inside]),
+)}${map(
+  'outside_of',
+  statics.map((it) => [it.inside, it.outside]),
+)}  chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
 ${statics.length > 0 ? `    iifname "${uplink}" counter dnat to ip daddr map @inside_of comment "static"\n` : ''}  }
   chain postrouting {

@@ -4,7 +4,10 @@ import { Address, Description, Region } from '../fields.ts';
 
 export const AddressSpec = z
   .strictObject({
-    type: z.enum(['external', 'internal']).default('external').describe('Reachable from the internet, or inside a network.'),
+    type: z
+      .enum(['external', 'internal'])
+      .default('external')
+      .describe('Reachable from the internet, or inside a network.'),
     purpose: z
       .enum(['none', 'vpcPeering'])
       .default('none')
@@ -15,7 +18,11 @@ export const AddressSpec = z
     prefixLength: z.int().min(8).max(29).optional().describe('Size of a reserved range, as a prefix length.'),
     description: Description,
   })
-  .meta({ id: 'ReservedAddress', title: 'Address', description: 'A reserved external address, or a reserved internal range.' });
+  .meta({
+    id: 'ReservedAddress',
+    title: 'Address',
+    description: 'A reserved external address, or a reserved internal range.',
+  });
 
 export type AddressSpec = z.infer<typeof AddressSpec>;
 

@@ -10,7 +10,13 @@ export const firewallRule = defineKind<FirewallRuleSpec>({
   spec: FirewallRuleSpec,
   check: ({ spec }) => [
     ...(spec.direction === 'egress' && (spec.sourceTags.length > 0 || spec.sourceRanges.length > 0)
-      ? [{ path: [spec.sourceTags.length > 0 ? 'sourceTags' : 'sourceRanges'], message: 'an egress rule judges destinations, not sources', fix: 'Use `destinationRanges`, and `targetTags` for the hosts that send.' }]
+      ? [
+          {
+            path: [spec.sourceTags.length > 0 ? 'sourceTags' : 'sourceRanges'],
+            message: 'an egress rule judges destinations, not sources',
+            fix: 'Use `destinationRanges`, and `targetTags` for the hosts that send.',
+          },
+        ]
       : []),
   ],
   meaning,
@@ -20,11 +26,22 @@ export const firewallRule = defineKind<FirewallRuleSpec>({
     { title: 'PRIORITY', value: ({ spec }) => String(spec.priority) },
     { title: 'ACTION', value: ({ spec }) => (spec.disabled ? `${spec.action} (off)` : spec.action) },
     { title: 'RULES', value: ({ spec }) => spec.rules.join(',') },
-    { title: 'PEERS', value: ({ spec }) => (spec.direction === 'ingress' ? [...spec.sourceRanges, ...spec.sourceTags] : spec.destinationRanges).join(',') || 'anywhere' },
+    {
+      title: 'PEERS',
+      value: ({ spec }) =>
+        (spec.direction === 'ingress' ? [...spec.sourceRanges, ...spec.sourceTags] : spec.destinationRanges).join(
+          ',',
+        ) || 'anywhere',
+    },
     { title: 'TARGETS', value: ({ spec }) => spec.targetTags.join(',') || 'all' },
   ],
   feeds: { firewall: toFirewall },
   example: {
-    'allow-http-icmp': { network: 'cloud-ids', rules: ['tcp:80', 'icmp'], sourceRanges: ['0.0.0.0/0'], targetTags: ['server'] },
+    'allow-http-icmp': {
+      network: 'cloud-ids',
+      rules: ['tcp:80', 'icmp'],
+      sourceRanges: ['0.0.0.0/0'],
+      targetTags: ['server'],
+    },
   },
 });

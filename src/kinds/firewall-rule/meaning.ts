@@ -10,7 +10,8 @@ export function meaning(before: Rule | undefined, after: Rule | undefined): read
   const is = after === undefined || after.spec.disabled ? undefined : after.spec;
   if (was === undefined && is === undefined) return [];
   if (was === undefined && is !== undefined) return [sentence(is.action === 'allow' ? 'opens' : 'blocks', is)];
-  if (was !== undefined && is === undefined) return [sentence(was.action === 'allow' ? 'closes' : 'no longer blocks', was)];
+  if (was !== undefined && is === undefined)
+    return [sentence(was.action === 'allow' ? 'closes' : 'no longer blocks', was)];
   if (was === undefined || is === undefined || effect(was) === effect(is)) return [];
   return [
     sentence(was.action === 'allow' ? 'closes' : 'no longer blocks', was),
@@ -22,11 +23,17 @@ const effect = ({ description: _, logging: __, ...rest }: FirewallRuleSpec): str
 
 function sentence(verb: string, spec: FirewallRuleSpec): string {
   const what = spec.rules.includes('all') ? 'everything' : spec.rules.join(', ');
-  const peers = [...spec.sourceRanges.map((it) => (it === '0.0.0.0/0' ? 'anywhere' : it)), ...spec.sourceTags.map((it) => `tag ${it}`)];
+  const peers = [
+    ...spec.sourceRanges.map((it) => (it === '0.0.0.0/0' ? 'anywhere' : it)),
+    ...spec.sourceTags.map((it) => `tag ${it}`),
+  ];
   const from = peers.length === 0 ? 'anywhere' : few(peers);
   const to = few(spec.destinationRanges.map((it) => (it === '0.0.0.0/0' ? 'anywhere' : it))) || 'anywhere';
-  const hosts = spec.targetTags.length === 0 ? `every host of ${spec.network}` : few(spec.targetTags.map((it) => `tag ${it}`));
-  return spec.direction === 'ingress' ? `${verb} ${what} from ${from} to ${hosts}` : `${verb} ${what} from ${hosts} to ${to}`;
+  const hosts =
+    spec.targetTags.length === 0 ? `every host of ${spec.network}` : few(spec.targetTags.map((it) => `tag ${it}`));
+  return spec.direction === 'ingress'
+    ? `${verb} ${what} from ${from} to ${hosts}`
+    : `${verb} ${what} from ${hosts} to ${to}`;
 }
 
 const few = (items: readonly string[]): string =>

@@ -24,7 +24,10 @@ export function parseProtocol(text: string): ProtocolMatch | undefined {
 
 const Protocol = z
   .string()
-  .refine((text) => parseProtocol(text) !== undefined, 'not a protocol with ports such as tcp:80, tcp:8000-8100, udp:53, icmp or all')
+  .refine(
+    (text) => parseProtocol(text) !== undefined,
+    'not a protocol with ports such as tcp:80, tcp:8000-8100, udp:53, icmp or all',
+  )
   .meta({ id: 'ProtocolAndPorts', examples: ['tcp:80'] });
 
 export const FirewallRuleSpec = z
@@ -34,14 +37,31 @@ export const FirewallRuleSpec = z
     priority: z.int().min(0).max(65534).default(1000).describe('Lower is judged first; at equal priority deny wins.'),
     action: z.enum(['allow', 'deny']).default('allow').describe('What happens to a connection that matches.'),
     rules: z.array(Protocol).min(1).max(256).describe('Protocols and destination ports.'),
-    sourceRanges: z.array(Prefix).max(5000).default([]).describe('Where an incoming packet comes from. Neither ranges nor tags: anywhere.'),
+    sourceRanges: z
+      .array(Prefix)
+      .max(5000)
+      .default([])
+      .describe('Where an incoming packet comes from. Neither ranges nor tags: anywhere.'),
     destinationRanges: z.array(Prefix).max(5000).default([]).describe('Where a packet goes. None: anywhere.'),
-    sourceTags: z.array(Tag).max(30).default([]).describe('Hosts of the network with one of these tags, besides `sourceRanges`.'),
-    targetTags: z.array(Tag).max(70).default([]).describe('Hosts that the rule is for. None: every host of the network.'),
+    sourceTags: z
+      .array(Tag)
+      .max(30)
+      .default([])
+      .describe('Hosts of the network with one of these tags, besides `sourceRanges`.'),
+    targetTags: z
+      .array(Tag)
+      .max(70)
+      .default([])
+      .describe('Hosts that the rule is for. None: every host of the network.'),
     disabled: z.boolean().default(false).describe('Declared but not in force.'),
     logging: z.boolean().default(false).describe('Whether connections that the rule decides are logged.'),
     description: Description,
   })
-  .meta({ id: 'FirewallRule', title: 'Firewall rule', description: 'Allows or denies connections to or from hosts of a network. Without a rule nothing may come in and everything may go out.' });
+  .meta({
+    id: 'FirewallRule',
+    title: 'Firewall rule',
+    description:
+      'Allows or denies connections to or from hosts of a network. Without a rule nothing may come in and everything may go out.',
+  });
 
 export type FirewallRuleSpec = z.infer<typeof FirewallRuleSpec>;

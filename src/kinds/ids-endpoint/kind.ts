@@ -1,7 +1,7 @@
 import type { Resource, Snapshot } from '#core/resource.ts';
-import { prefix } from '#lib/ip.ts';
 import { linkId } from '#engines/link/assemble.ts';
 import type { SuricataInput } from '#engines/suricata/input.ts';
+import { prefix } from '#lib/ip.ts';
 import { address } from '../address/kind.ts';
 import { keepOrChoose } from '../allocation.ts';
 import { defineKind, type Objection } from '../define.ts';
@@ -9,8 +9,8 @@ import { endpointNamespace, networkNamespace } from '../network/fabric.ts';
 import { privateConnection } from '../private-connection/kind.ts';
 import { ruleSet } from '../rule-set/kind.ts';
 import { subnet } from '../subnet/kind.ts';
-import { packVersion } from './pack.ts';
 import { collectorLink, collectors, collectorsOf, type Endpoint, toCollectors } from './fabric.ts';
+import { packVersion } from './pack.ts';
 import { type IdsEndpointAssigned, IdsEndpointSpec } from './spec.ts';
 
 /** UDP port of the packet that proves that an endpoint sees what is mirrored to it. */
@@ -24,9 +24,13 @@ export const idsEndpoint = defineKind<IdsEndpointSpec, IdsEndpointAssigned>({
   spec: IdsEndpointSpec,
   assign: (resource, snapshot) => assign(resource, snapshot),
   meaning: (before, after) => [
-    ...(before === undefined && after !== undefined ? [`inspects mirrored traffic of ${after.spec.network} from severity ${after.spec.severity} upwards`] : []),
+    ...(before === undefined && after !== undefined
+      ? [`inspects mirrored traffic of ${after.spec.network} from severity ${after.spec.severity} upwards`]
+      : []),
     ...(before !== undefined && after === undefined ? [`stops inspecting traffic of ${before.spec.network}`] : []),
-    ...(before !== undefined && after !== undefined && before.spec.severity !== after.spec.severity ? [`reports threats from severity ${after.spec.severity} upwards instead of ${before.spec.severity}`] : []),
+    ...(before !== undefined && after !== undefined && before.spec.severity !== after.spec.severity
+      ? [`reports threats from severity ${after.spec.severity} upwards instead of ${before.spec.severity}`]
+      : []),
   ],
   columns: [
     { title: 'LOCATION', value: ({ spec }) => spec.zone },
@@ -44,7 +48,10 @@ export const idsEndpoint = defineKind<IdsEndpointSpec, IdsEndpointAssigned>({
   example: { 'cloud-ids-east1': { network: 'cloud-ids', zone: 'us-east1-b', severity: 'informational' } },
 });
 
-function assign({ project, name, spec, assigned }: Resource<IdsEndpointSpec, IdsEndpointAssigned | undefined>, snapshot: Snapshot): IdsEndpointAssigned | Objection {
+function assign(
+  { project, name, spec, assigned }: Resource<IdsEndpointSpec, IdsEndpointAssigned | undefined>,
+  snapshot: Snapshot,
+): IdsEndpointAssigned | Objection {
   const ranges = snapshot
     .all(privateConnection, project)
     .filter((it) => it.spec.network === spec.network)
@@ -59,13 +66,25 @@ function assign({ project, name, spec, assigned }: Resource<IdsEndpointSpec, Ids
     };
   }
   const taken = new Set(
-    snapshot.all(idsEndpoint, project).flatMap((it) => (it.name === name || it.assigned === undefined ? [] : [it.assigned.address])),
+    snapshot
+      .all(idsEndpoint, project)
+      .flatMap((it) => (it.name === name || it.assigned === undefined ? [] : [it.assigned.address])),
   );
   for (const range of ranges) {
-    const chosen = keepOrChoose(assigned?.address, prefix(`${range.assigned.address}/${range.assigned.prefixLength}`), taken, { first: 2, last: 2 });
+    const chosen = keepOrChoose(
+      assigned?.address,
+      prefix(`${range.assigned.address}/${range.assigned.prefixLength}`),
+      taken,
+      { first: 2, last: 2 },
+    );
     if (chosen !== undefined) return { address: chosen };
   }
-  return { code: 'UNMET', path: ['network'], message: 'no address is left in the reserved ranges', fix: 'Reserve another range and add it to the privateConnection.' };
+  return {
+    code: 'UNMET',
+    path: ['network'],
+    message: 'no address is left in the reserved ranges',
+    fix: 'Reserve another range and add it to the privateConnection.',
+  };
 }
 
 function toSuricata(endpoint: Endpoint, snapshot: Snapshot): SuricataInput {
@@ -77,7 +96,10 @@ function toSuricata(endpoint: Endpoint, snapshot: Snapshot): SuricataInput {
     trafficLogs: spec.trafficLogs,
     pack: spec.builtInRules ? packVersion : null,
     siteRules: spec.ruleSets.map((it) => snapshot.get(ruleSet, project, it).spec.rules.trimEnd()).join('\n'),
-    homeNetworks: snapshot.all(subnet, project).filter((it) => it.spec.network === spec.network).map((it) => it.spec.range),
+    homeNetworks: snapshot
+      .all(subnet, project)
+      .filter((it) => it.spec.network === spec.network)
+      .map((it) => it.spec.range),
     canary: { address: assigned.address, port: CANARY_PORT, from: networkNamespace(project, spec.network) },
     after: collectorsOf(endpoint).map((which) => linkId(collectorLink(endpoint, which))),
   };

@@ -6,7 +6,10 @@ export const severities = ['informational', 'low', 'medium', 'high', 'critical']
 
 const ThreatException = z
   .strictObject({
-    threatId: z.string().regex(/^\d{1,10}$/, 'not a threat id such as 36729').describe('The threat that is not reported.'),
+    threatId: z
+      .string()
+      .regex(/^\d{1,10}$/, 'not a threat id such as 36729')
+      .describe('The threat that is not reported.'),
     source: Prefix.optional().describe('Only from these clients.'),
     destination: Prefix.optional().describe('Only to these servers.'),
     until: z.iso.datetime({ offset: true }).optional().describe('When the exception ends (RFC 3339).'),
@@ -25,13 +28,19 @@ export const IdsEndpointSpec = z
     duplicates: z
       .enum(['keep', 'drop'])
       .default('keep')
-      .describe('Packets between two mirrored hosts are seen at both: `keep` inspects both copies, as two sessions; `drop` only the sender’s.'),
+      .describe(
+        'Packets between two mirrored hosts are seen at both: `keep` inspects both copies, as two sessions; `drop` only the sender’s.',
+      ),
     ruleSets: z.array(ref('ruleSet')).default([]).describe('The site’s own rules, besides the built-in pack.'),
     builtInRules: z.boolean().default(true).describe('Whether the built-in rule pack is used.'),
     description: Description,
     labels: Labels,
   })
-  .meta({ id: 'IdsEndpoint', title: 'IDS endpoint', description: 'Inspects mirrored traffic of a network and reports threats. It never blocks.' });
+  .meta({
+    id: 'IdsEndpoint',
+    title: 'IDS endpoint',
+    description: 'Inspects mirrored traffic of a network and reports threats. It never blocks.',
+  });
 
 export type IdsEndpointSpec = z.infer<typeof IdsEndpointSpec>;
 

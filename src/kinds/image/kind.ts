@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ref, type Resource, type Snapshot } from '#core/resource.ts';
+import { type Resource, ref, type Snapshot } from '#core/resource.ts';
 import type { ImageInput } from '#engines/image/image.ts';
 import { defineKind } from '../define.ts';
 import { Description } from '../fields.ts';
@@ -10,10 +10,18 @@ export const ImageSpec = z
   .strictObject({
     base: ref('image').default('debian-12').describe('The image that this one extends: `debian-11` or `debian-12`.'),
     packages: z.array(PackageName).max(200).default([]).describe('Debian packages that are installed in it.'),
-    available: z.array(PackageName).max(200).default([]).describe('Debian packages kept ready, so that `apt-get install` needs no network.'),
+    available: z
+      .array(PackageName)
+      .max(200)
+      .default([])
+      .describe('Debian packages kept ready, so that `apt-get install` needs no network.'),
     description: Description,
   })
-  .meta({ id: 'Image', title: 'Image', description: 'What an instance boots from. It is built once on this machine from its own Debian mirror.' });
+  .meta({
+    id: 'Image',
+    title: 'Image',
+    description: 'What an instance boots from. It is built once on this machine from its own Debian mirror.',
+  });
 
 export type ImageSpec = z.infer<typeof ImageSpec>;
 
@@ -36,7 +44,10 @@ export const image = defineKind<ImageSpec>({
     const seen = new Set<string>();
     let at: Resource<ImageSpec> | undefined = resource;
     while (at !== undefined && !(isFamily(at.name) && at.spec.base === at.name)) {
-      if (seen.has(at.name)) return [{ path: ['base'], message: 'its bases lead back to itself', fix: 'Base it on debian-11 or debian-12.' }];
+      if (seen.has(at.name))
+        return [
+          { path: ['base'], message: 'its bases lead back to itself', fix: 'Base it on debian-11 or debian-12.' },
+        ];
       seen.add(at.name);
       at = snapshot.find(image, resource.project, at.spec.base);
     }
@@ -55,7 +66,12 @@ export function imageInputOf(snapshot: Snapshot, project: string, name: string):
   const found = snapshot.get(image, project, name);
   const family = isFamily(found.name) && found.spec.base === found.name ? found.name : undefined;
   if (family !== undefined) {
-    return { name: family, suite: suites[family], packages: [...found.spec.packages], available: [...found.spec.available] };
+    return {
+      name: family,
+      suite: suites[family],
+      packages: [...found.spec.packages],
+      available: [...found.spec.available],
+    };
   }
   const below = imageInputOf(snapshot, project, found.spec.base);
   return {

@@ -1,6 +1,6 @@
 import type { Resource, Snapshot } from '#core/resource.ts';
 import { keyOf } from '#core/resource.ts';
-import { address as parse, contains, firstOf, lastOf, prefix } from '#lib/ip.ts';
+import { contains, firstOf, lastOf, address as parse, prefix } from '#lib/ip.ts';
 import { chooseExternal, takenExternal } from '../address/external.ts';
 import { address } from '../address/kind.ts';
 import { keepOrChoose, numericId } from '../allocation.ts';
@@ -39,12 +39,24 @@ interface Place {
 
 function onInternet({ resource, snapshot, index }: Place, spec: InterfaceSpec): InterfaceAssigned | Objection {
   if (spec.externalAddress !== 'none' || spec.subnet !== undefined) {
-    return { code: 'CONFLICTING', path: [], message: 'a host on the internet has one public address and no subnet', fix: 'Keep only `network: internet` and `address`.' };
+    return {
+      code: 'CONFLICTING',
+      path: [],
+      message: 'a host on the internet has one public address and no subnet',
+      fix: 'Keep only `network: internet` and `address`.',
+    };
   }
   const taken = takenExternal(snapshot, resource);
   const chosen = spec.address ?? chooseExternal(resource.assigned?.interfaces[index]?.address, taken);
-  if (chosen === undefined) return { code: 'UNMET', path: [], message: 'no external address is left', fix: 'Name one in `address`.' };
-  if (taken.has(chosen)) return { code: 'CONFLICTING', path: ['address'], message: `${chosen} is held by another resource`, fix: 'Choose another address.' };
+  if (chosen === undefined)
+    return { code: 'UNMET', path: [], message: 'no external address is left', fix: 'Name one in `address`.' };
+  if (taken.has(chosen))
+    return {
+      code: 'CONFLICTING',
+      path: ['address'],
+      message: `${chosen} is held by another resource`,
+      fix: 'Choose another address.',
+    };
   return { network: INTERNET, address: chosen };
 }
 
@@ -52,54 +64,119 @@ function inSubnet(place: Place, spec: InterfaceSpec): InterfaceAssigned | Object
   const { resource, snapshot, index, before } = place;
   const { project } = resource;
   const region = regionOf(resource.spec.zone);
-  const home = spec.subnet ?? snapshot.all(subnet, project).find((it) => it.spec.network === spec.network && it.spec.region === region)?.name;
+  const home =
+    spec.subnet ??
+    snapshot.all(subnet, project).find((it) => it.spec.network === spec.network && it.spec.region === region)?.name;
   if (home === undefined) {
     return spec.network === undefined
-      ? { code: 'INVALID_DOCUMENT', path: [], message: 'neither a network nor a subnet is named', fix: 'Add `subnet: NAME`.' }
-      : { code: 'UNMET', path: ['network'], message: `network ${spec.network} has no subnet in ${region}`, fix: 'Declare a subnet there, or name one of another region and zone.' };
+      ? {
+          code: 'INVALID_DOCUMENT',
+          path: [],
+          message: 'neither a network nor a subnet is named',
+          fix: 'Add `subnet: NAME`.',
+        }
+      : {
+          code: 'UNMET',
+          path: ['network'],
+          message: `network ${spec.network} has no subnet in ${region}`,
+          fix: 'Declare a subnet there, or name one of another region and zone.',
+        };
   }
   const found = snapshot.find(subnet, project, home);
-  if (found === undefined) return { code: 'REFERENCE_DANGLING', path: ['subnet'], message: `there is no subnet ${home}`, fix: 'Declare it, or name another.' };
+  if (found === undefined)
+    return {
+      code: 'REFERENCE_DANGLING',
+      path: ['subnet'],
+      message: `there is no subnet ${home}`,
+      fix: 'Declare it, or name another.',
+    };
   if (spec.network !== undefined && spec.network !== found.spec.network) {
-    return { code: 'CONFLICTING', path: ['subnet'], message: `subnet ${home} is of network ${found.spec.network}, not ${spec.network}`, fix: 'Name a subnet of that network, or take `network` out.' };
+    return {
+      code: 'CONFLICTING',
+      path: ['subnet'],
+      message: `subnet ${home} is of network ${found.spec.network}, not ${spec.network}`,
+      fix: 'Name a subnet of that network, or take `network` out.',
+    };
   }
   if (found.spec.region !== region) {
-    return { code: 'CONFLICTING', path: ['subnet'], message: `subnet ${home} is in ${found.spec.region}, the instance in ${resource.spec.zone}`, fix: 'Choose a subnet of the same region.' };
+    return {
+      code: 'CONFLICTING',
+      path: ['subnet'],
+      message: `subnet ${home} is in ${found.spec.region}, the instance in ${resource.spec.zone}`,
+      fix: 'Choose a subnet of the same region.',
+    };
   }
   if (before.some((it) => it.network === found.spec.network)) {
-    return { code: 'CONFLICTING', path: [], message: `a second interface in network ${found.spec.network}`, fix: 'Attach each interface to a network of its own.' };
+    return {
+      code: 'CONFLICTING',
+      path: [],
+      message: `a second interface in network ${found.spec.network}`,
+      fix: 'Attach each interface to a network of its own.',
+    };
   }
   const inside = choosePrivate(place, spec, found);
   if (typeof inside !== 'string') return inside;
   const external = chooseOutside(place, spec, index);
   if (typeof external === 'object') return external;
-  return { network: found.spec.network, subnet: home, address: inside, ...(external === undefined ? {} : { external }) };
+  return {
+    network: found.spec.network,
+    subnet: home,
+    address: inside,
+    ...(external === undefined ? {} : { external }),
+  };
 }
 
-function choosePrivate({ resource, snapshot, index }: Place, spec: InterfaceSpec, home: Resource<{ readonly range: string; readonly network: string }>): string | Objection {
+function choosePrivate(
+  { resource, snapshot, index }: Place,
+  spec: InterfaceSpec,
+  home: Resource<{ readonly range: string; readonly network: string }>,
+): string | Objection {
   const range = prefix(home.spec.range);
   const taken = new Map<string, string>();
   for (const other of snapshot.all(instance, resource.project)) {
     if (other.name === resource.name) continue;
-    for (const it of other.assigned?.interfaces ?? []) if (it.network === home.spec.network) taken.set(it.address, other.name);
+    for (const it of other.assigned?.interfaces ?? [])
+      if (it.network === home.spec.network) taken.set(it.address, other.name);
   }
   if (spec.address === undefined) {
     const old = resource.assigned?.interfaces[index];
     const kept = old?.network === home.spec.network ? old.address : undefined;
     const chosen = keepOrChoose(kept, range, fixedToo(taken, resource, snapshot), RESERVED);
-    return chosen ?? { code: 'UNMET', path: ['subnet'], message: `no address is left in subnet ${home.name}`, fix: 'Choose a larger range for it.' };
+    return (
+      chosen ?? {
+        code: 'UNMET',
+        path: ['subnet'],
+        message: `no address is left in subnet ${home.name}`,
+        fix: 'Choose a larger range for it.',
+      }
+    );
   }
   const value = parse(spec.address);
   if (!contains(range, value)) {
-    return { code: 'CONFLICTING', path: ['address'], message: `${spec.address} is outside of ${home.spec.range}, the range of subnet ${home.name}`, fix: 'Choose an address of that range.' };
+    return {
+      code: 'CONFLICTING',
+      path: ['address'],
+      message: `${spec.address} is outside of ${home.spec.range}, the range of subnet ${home.name}`,
+      fix: 'Choose an address of that range.',
+    };
   }
   if (value - firstOf(range) < RESERVED.first || lastOf(range) - value < RESERVED.last) {
-    return { code: 'CONFLICTING', path: ['address'], message: `${spec.address} is kept by the network (the first two and the last two of a range are)`, fix: 'Choose another address.' };
+    return {
+      code: 'CONFLICTING',
+      path: ['address'],
+      message: `${spec.address} is kept by the network (the first two and the last two of a range are)`,
+      fix: 'Choose another address.',
+    };
   }
   const holder = taken.get(spec.address);
   return holder === undefined
     ? spec.address
-    : { code: 'CONFLICTING', path: ['address'], message: `${spec.address} is taken by instance ${holder}`, fix: 'Choose another address.' };
+    : {
+        code: 'CONFLICTING',
+        path: ['address'],
+        message: `${spec.address} is taken by instance ${holder}`,
+        fix: 'Choose another address.',
+      };
 }
 
 /** Addresses that others name themselves count as taken even before their turn has come. */
@@ -112,19 +189,43 @@ function fixedToo(taken: ReadonlyMap<string, string>, resource: Instance, snapsh
   return all;
 }
 
-function chooseOutside({ resource, snapshot }: Place, spec: InterfaceSpec, index: number): string | undefined | Objection {
+function chooseOutside(
+  { resource, snapshot }: Place,
+  spec: InterfaceSpec,
+  index: number,
+): string | undefined | Objection {
   if (spec.externalAddress === 'none') return undefined;
   if (spec.externalAddress === 'ephemeral') {
     const chosen = chooseExternal(resource.assigned?.interfaces[index]?.external, takenExternal(snapshot, resource));
-    return chosen ?? { code: 'UNMET', path: ['externalAddress'], message: 'no external address is left', fix: 'Release one.' };
+    return (
+      chosen ?? {
+        code: 'UNMET',
+        path: ['externalAddress'],
+        message: 'no external address is left',
+        fix: 'Release one.',
+      }
+    );
   }
   const reserved = snapshot.find(address, resource.project, spec.externalAddress);
   if (reserved === undefined || reserved.spec.type !== 'external') {
-    return { code: 'REFERENCE_DANGLING', path: ['externalAddress'], message: `there is no external address named ${spec.externalAddress}`, fix: 'Write `none`, `ephemeral` or the name of a reserved external address.' };
+    return {
+      code: 'REFERENCE_DANGLING',
+      path: ['externalAddress'],
+      message: `there is no external address named ${spec.externalAddress}`,
+      fix: 'Write `none`, `ephemeral` or the name of a reserved external address.',
+    };
   }
   for (const other of snapshot.all(instance, resource.project)) {
-    if (other.name !== resource.name && other.spec.interfaces.some((it) => it.externalAddress === spec.externalAddress)) {
-      return { code: 'CONFLICTING', path: ['externalAddress'], message: `${spec.externalAddress} is used by instance ${other.name}`, fix: 'Reserve another address.' };
+    if (
+      other.name !== resource.name &&
+      other.spec.interfaces.some((it) => it.externalAddress === spec.externalAddress)
+    ) {
+      return {
+        code: 'CONFLICTING',
+        path: ['externalAddress'],
+        message: `${spec.externalAddress} is used by instance ${other.name}`,
+        fix: 'Reserve another address.',
+      };
     }
   }
   return reserved.assigned.address;

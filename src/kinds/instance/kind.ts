@@ -21,13 +21,24 @@ export const instance = defineKind<InstanceSpec, InstanceAssigned>({
     spec.interfaces.flatMap((it, index) =>
       it.network === undefined || it.network === INTERNET || snapshot.find(network, project, it.network) !== undefined
         ? []
-        : [{ code: 'REFERENCE_DANGLING' as const, path: ['interfaces', index, 'network'], message: `there is no network ${it.network}`, fix: 'Declare it, or name another.' }],
+        : [
+            {
+              code: 'REFERENCE_DANGLING' as const,
+              path: ['interfaces', index, 'network'],
+              message: `there is no network ${it.network}`,
+              fix: 'Declare it, or name another.',
+            },
+          ],
     ),
   meaning: (before, after) => [
     ...(before === undefined && after !== undefined ? [`starts the host ${after.name}`] : []),
     ...(before !== undefined && after === undefined ? [`deletes the host ${before.name} and its files`] : []),
-    ...(before !== undefined && after !== undefined && (before.spec.image !== after.spec.image) ? [`rebuilds ${after.name} from ${after.spec.image}; its files are lost`] : []),
-    ...(before?.spec.desiredStatus === 'running' && after?.spec.desiredStatus === 'terminated' ? [`stops the host ${after.name}`] : []),
+    ...(before !== undefined && after !== undefined && before.spec.image !== after.spec.image
+      ? [`rebuilds ${after.name} from ${after.spec.image}; its files are lost`]
+      : []),
+    ...(before?.spec.desiredStatus === 'running' && after?.spec.desiredStatus === 'terminated'
+      ? [`stops the host ${after.name}`]
+      : []),
     ...exposure(before, after),
   ],
   columns: [

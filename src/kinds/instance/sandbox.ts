@@ -16,7 +16,9 @@ export function toSandbox(resource: Instance, snapshot: Snapshot): readonly Sand
   const image = imageInputOf(snapshot, project, spec.image);
   const { cpus, memoryMb } = snapshot.get(machineType, project, spec.machineType).spec;
   const full = hostNameOf(resource);
-  const networks = assigned.interfaces.filter((it) => it.network !== INTERNET).map((it) => networkNamespace(project, it.network));
+  const networks = assigned.interfaces
+    .filter((it) => it.network !== INTERNET)
+    .map((it) => networkNamespace(project, it.network));
   return [
     {
       input: {

@@ -4,8 +4,14 @@ import { Address, Description, Labels, Tag, Zone } from '../fields.ts';
 
 export const InterfaceSpec = z
   .strictObject({
-    network: z.string().max(63).optional().describe('Network to attach to, or `internet`. With `subnet` it may be left out.'),
-    subnet: ref('subnet').optional().describe('Subnet to take an address from. None: the one of the network in the region.'),
+    network: z
+      .string()
+      .max(63)
+      .optional()
+      .describe('Network to attach to, or `internet`. With `subnet` it may be left out.'),
+    subnet: ref('subnet')
+      .optional()
+      .describe('Subnet to take an address from. None: the one of the network in the region.'),
     address: Address.optional().describe('Private address. None: one is chosen and kept.'),
     externalAddress: z
       .string()
@@ -18,7 +24,9 @@ export const InterfaceSpec = z
 export const InstanceSpec = z
   .strictObject({
     zone: Zone.describe('Where it stands.'),
-    machineType: ref('machineType').default('e2-medium').describe('Its size; processor and memory limits are enforced.'),
+    machineType: ref('machineType')
+      .default('e2-medium')
+      .describe('Its size; processor and memory limits are enforced.'),
     image: ref('image').default('debian-12').describe('What it boots from.'),
     interfaces: z.array(InterfaceSpec).min(1).max(8).describe('Its network interfaces, eth0 first.'),
     tags: z.array(Tag).max(64).default([]).describe('Network tags that firewall rules and mirroring refer to.'),
@@ -27,12 +35,23 @@ export const InstanceSpec = z
       .record(z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/, 'not a metadata key'), z.string().max(262_144))
       .default({})
       .describe('Attributes that the metadata server hands out inside.'),
-    startupScript: z.string().max(262_144).default('').describe('Run as root at every start; its output is on the serial log.'),
-    canIpForward: z.boolean().default(false).describe('Whether it may send and receive packets of other addresses (routes to it).'),
+    startupScript: z
+      .string()
+      .max(262_144)
+      .default('')
+      .describe('Run as root at every start; its output is on the serial log.'),
+    canIpForward: z
+      .boolean()
+      .default(false)
+      .describe('Whether it may send and receive packets of other addresses (routes to it).'),
     desiredStatus: z.enum(['running', 'terminated']).default('running').describe('Whether it runs.'),
     description: Description,
   })
-  .meta({ id: 'Instance', title: 'Instance', description: 'A host: its own root file system, processes, network and limits.' });
+  .meta({
+    id: 'Instance',
+    title: 'Instance',
+    description: 'A host: its own root file system, processes, network and limits.',
+  });
 
 export type InstanceSpec = z.infer<typeof InstanceSpec>;
 export type InterfaceSpec = z.infer<typeof InterfaceSpec>;

@@ -12,7 +12,11 @@ export const MachineTypeSpec = z
 
 export type MachineTypeSpec = z.infer<typeof MachineTypeSpec>;
 
-const size = (cpus: number, memoryMb: number, description: string): MachineTypeSpec => ({ cpus, memoryMb, description });
+const size = (cpus: number, memoryMb: number, description: string): MachineTypeSpec => ({
+  cpus,
+  memoryMb,
+  description,
+});
 
 export const machineType = defineKind<MachineTypeSpec>({
   kind: 'machineType',

@@ -52,11 +52,18 @@ export const network = defineKind<NetworkSpec>({
         domains: ['internal', ...reverseDomains],
         upstream: snapshot.projects.length > 0 ? [] : [],
       },
-      { namespace: networkNamespace(project, name), record: { address: METADATA_ADDRESS, names: ['metadata.google.internal', 'metadata'] } },
+      {
+        namespace: networkNamespace(project, name),
+        record: { address: METADATA_ADDRESS, names: ['metadata.google.internal', 'metadata'] },
+      },
     ],
     metadata: ({ project, name }) => [{ namespace: networkNamespace(project, name), listen: METADATA_ADDRESS }],
     ulogd: (resource) => [
-      { namespace: networkNamespace(resource.project, resource.name), group: LOG_GROUP, file: `${keyOf(resource).replaceAll('/', '.')}.json` },
+      {
+        namespace: networkNamespace(resource.project, resource.name),
+        group: LOG_GROUP,
+        file: `${keyOf(resource).replaceAll('/', '.')}.json`,
+      },
     ],
   },
   example: { 'cloud-ids': {} },

@@ -1,6 +1,6 @@
-import type { LinkFragment } from '#engines/link/input.ts';
 import type { Resource } from '#core/resource.ts';
 import { firewallId } from '#engines/firewall/assemble.ts';
+import type { LinkFragment } from '#engines/link/input.ts';
 import { GATEWAY_MAC, INTERNET, INTERNET_ROUTER, interfaceName, networkNamespace, UPLINK } from './fabric.ts';
 import type { NetworkSpec } from './spec.ts';
 
@@ -24,10 +24,7 @@ export function toUplink({ project, name, spec }: Resource<NetworkSpec>): readon
           alias: `${project}/network/${name}/uplink`,
           mac: GATEWAY_MAC,
           neighbours: [{ address: INTERNET_ROUTER, mac: ROUTER_MAC }],
-          routes: [
-            { destination: `${INTERNET_ROUTER}/32` },
-            { destination: '0.0.0.0/0', via: INTERNET_ROUTER },
-          ],
+          routes: [{ destination: `${INTERNET_ROUTER}/32` }, { destination: '0.0.0.0/0', via: INTERNET_ROUTER }],
           sysctls: { 'net.ipv4.conf.*.rp_filter': 1, 'net.ipv4.conf.*.send_redirects': 0 },
         },
         b: {

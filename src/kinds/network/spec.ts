@@ -18,6 +18,11 @@ export const NetworkSpec = z
       .describe('Whether packets that only the implied deny rule refuses are logged (sampled per source).'),
     description: Description,
   })
-  .meta({ id: 'Network', title: 'VPC network', description: 'A private network: hosts of its subnets reach each other as far as firewall rules allow, and nothing else.' });
+  .meta({
+    id: 'Network',
+    title: 'VPC network',
+    description:
+      'A private network: hosts of its subnets reach each other as far as firewall rules allow, and nothing else.',
+  });
 
 export type NetworkSpec = z.infer<typeof NetworkSpec>;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { keyOf, ref, type Resource, type Snapshot } from '#core/resource.ts';
+import { keyOf, type Resource, ref, type Snapshot } from '#core/resource.ts';
 import { linkId } from '#engines/link/assemble.ts';
 import type { MirrorFragment } from '#engines/mirror/input.ts';
 import { suricataId } from '#engines/suricata/assemble.ts';
@@ -22,7 +22,10 @@ const Sources = z
 const Filter = z
   .strictObject({
     cidrRanges: z.array(Prefix).max(30).default([]).describe('Only traffic with these peers. None: all.'),
-    protocols: z.array(z.enum(['tcp', 'udp', 'icmp', 'esp', 'ah', 'sctp', 'ipip'])).default([]).describe('Only these protocols. None: all.'),
+    protocols: z
+      .array(z.enum(['tcp', 'udp', 'icmp', 'esp', 'ah', 'sctp', 'ipip']))
+      .default([])
+      .describe('Only these protocols. None: all.'),
     direction: z.enum(['ingress', 'egress', 'both']).default('both').describe('As seen from the mirrored host.'),
   })
   .meta({ id: 'MirrorFilter' });
@@ -33,11 +36,20 @@ export const PacketMirroringSpec = z
     collector: ref('idsEndpoint').describe('The endpoint that receives the copies.'),
     sources: Sources.describe('Whose traffic is mirrored.'),
     filter: Filter.prefault({}).describe('Which of their packets.'),
-    priority: z.int().min(0).max(65535).default(1000).describe('Lower is asked first; the first policy that matches a packet takes it.'),
+    priority: z
+      .int()
+      .min(0)
+      .max(65535)
+      .default(1000)
+      .describe('Lower is asked first; the first policy that matches a packet takes it.'),
     enable: z.boolean().default(true).describe('Whether it is in force.'),
     description: Description,
   })
-  .meta({ id: 'PacketMirroring', title: 'Packet mirroring', description: 'Copies packets of hosts to an IDS endpoint. The mirrored traffic itself is never changed.' });
+  .meta({
+    id: 'PacketMirroring',
+    title: 'Packet mirroring',
+    description: 'Copies packets of hosts to an IDS endpoint. The mirrored traffic itself is never changed.',
+  });
 
 export type PacketMirroringSpec = z.infer<typeof PacketMirroringSpec>;
 
@@ -48,7 +60,9 @@ export const packetMirroring = defineKind<PacketMirroringSpec>({
   spec: PacketMirroringSpec,
   check: (resource, snapshot) => check(resource, snapshot),
   meaning: (before, after) => [
-    ...(after?.spec.enable === true && before?.spec.enable !== true ? [`mirrors ${words(after.spec)} to ${after.spec.collector}`] : []),
+    ...(after?.spec.enable === true && before?.spec.enable !== true
+      ? [`mirrors ${words(after.spec)} to ${after.spec.collector}`]
+      : []),
     ...(before?.spec.enable === true && after?.spec.enable !== true ? [`no longer mirrors ${words(before.spec)}`] : []),
   ],
   columns: [
@@ -62,17 +76,32 @@ export const packetMirroring = defineKind<PacketMirroringSpec>({
 });
 
 const words = ({ sources }: PacketMirroringSpec): string =>
-  [...sources.subnets.map((it) => `subnet ${it}`), ...sources.tags.map((it) => `tag ${it}`), ...sources.instances].join(', ');
+  [...sources.subnets.map((it) => `subnet ${it}`), ...sources.tags.map((it) => `tag ${it}`), ...sources.instances].join(
+    ', ',
+  );
 
 function check({ project, spec }: Resource<PacketMirroringSpec>, snapshot: Snapshot): Objection[] {
   const collector = snapshot.find(idsEndpoint, project, spec.collector);
   const { subnets, tags, instances } = spec.sources;
   return [
     ...(collector !== undefined && collector.spec.network !== spec.network
-      ? [{ code: 'CONFLICTING' as const, path: ['collector'], message: `endpoint ${spec.collector} is of network ${collector.spec.network}`, fix: `Name an endpoint of ${spec.network}.` }]
+      ? [
+          {
+            code: 'CONFLICTING' as const,
+            path: ['collector'],
+            message: `endpoint ${spec.collector} is of network ${collector.spec.network}`,
+            fix: `Name an endpoint of ${spec.network}.`,
+          },
+        ]
       : []),
     ...(subnets.length + tags.length + instances.length === 0
-      ? [{ path: ['sources'], message: 'nothing is named whose traffic would be mirrored', fix: 'Name subnets, tags or instances.' }]
+      ? [
+          {
+            path: ['sources'],
+            message: 'nothing is named whose traffic would be mirrored',
+            fix: 'Name subnets, tags or instances.',
+          },
+        ]
       : []),
   ];
 }

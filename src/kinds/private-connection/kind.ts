@@ -7,11 +7,19 @@ import { Description } from '../fields.ts';
 export const PrivateConnectionSpec = z
   .strictObject({
     network: ref('network').describe('The network that services are connected to.'),
-    service: z.enum(['servicenetworking.googleapis.com']).default('servicenetworking.googleapis.com').describe('Who provides the services.'),
+    service: z
+      .enum(['servicenetworking.googleapis.com'])
+      .default('servicenetworking.googleapis.com')
+      .describe('Who provides the services.'),
     ranges: z.array(ref('address')).min(1).describe('Reserved ranges that the services take their addresses from.'),
     description: Description,
   })
-  .meta({ id: 'PrivateConnection', title: 'Private services access', description: 'Connects a network privately to services such as intrusion detection, with addresses from ranges that were reserved for them.' });
+  .meta({
+    id: 'PrivateConnection',
+    title: 'Private services access',
+    description:
+      'Connects a network privately to services such as intrusion detection, with addresses from ranges that were reserved for them.',
+  });
 
 export type PrivateConnectionSpec = z.infer<typeof PrivateConnectionSpec>;
 

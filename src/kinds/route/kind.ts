@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ref, type Resource, type Snapshot } from '#core/resource.ts';
+import { type Resource, ref, type Snapshot } from '#core/resource.ts';
 import type { LinkFragment } from '#engines/link/input.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { Description, Prefix } from '../fields.ts';
@@ -13,7 +13,11 @@ export const RouteSpec = z
     nextHopInstance: ref('instance').describe('The host that takes them; it must have `canIpForward: true`.'),
     description: Description,
   })
-  .meta({ id: 'Route', title: 'Route', description: 'Sends traffic for a destination to a host that forwards it. More specific destinations win.' });
+  .meta({
+    id: 'Route',
+    title: 'Route',
+    description: 'Sends traffic for a destination to a host that forwards it. More specific destinations win.',
+  });
 
 export type RouteSpec = z.infer<typeof RouteSpec>;
 
@@ -24,8 +28,12 @@ export const route = defineKind<RouteSpec>({
   spec: RouteSpec,
   check: (resource, snapshot) => check(resource, snapshot),
   meaning: (before, after) => [
-    ...(after !== undefined && before === undefined ? [`sends traffic for ${after.spec.destination} through ${after.spec.nextHopInstance}`] : []),
-    ...(before !== undefined && after === undefined ? [`no longer sends traffic for ${before.spec.destination} through ${before.spec.nextHopInstance}`] : []),
+    ...(after !== undefined && before === undefined
+      ? [`sends traffic for ${after.spec.destination} through ${after.spec.nextHopInstance}`]
+      : []),
+    ...(before !== undefined && after === undefined
+      ? [`no longer sends traffic for ${before.spec.destination} through ${before.spec.nextHopInstance}`]
+      : []),
   ],
   columns: [
     { title: 'NETWORK', value: ({ spec }) => spec.network },
@@ -41,8 +49,26 @@ function check({ project, spec }: Resource<RouteSpec>, snapshot: Snapshot): Obje
   if (hop === undefined) return [];
   const attached = hop.assigned.interfaces.some((it) => it.network === spec.network);
   return [
-    ...(attached ? [] : [{ code: 'CONFLICTING' as const, path: ['nextHopInstance'], message: `${hop.name} is not attached to network ${spec.network}`, fix: 'Name a host of that network.' }]),
-    ...(hop.spec.canIpForward ? [] : [{ code: 'UNMET' as const, path: ['nextHopInstance'], message: `${hop.name} may not forward packets`, fix: 'Set `canIpForward: true` on it.' }]),
+    ...(attached
+      ? []
+      : [
+          {
+            code: 'CONFLICTING' as const,
+            path: ['nextHopInstance'],
+            message: `${hop.name} is not attached to network ${spec.network}`,
+            fix: 'Name a host of that network.',
+          },
+        ]),
+    ...(hop.spec.canIpForward
+      ? []
+      : [
+          {
+            code: 'UNMET' as const,
+            path: ['nextHopInstance'],
+            message: `${hop.name} may not forward packets`,
+            fix: 'Set `canIpForward: true` on it.',
+          },
+        ]),
   ];
 }
 

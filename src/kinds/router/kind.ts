@@ -9,7 +9,11 @@ export const RouterSpec = z
     region: Region.describe('The region that it serves.'),
     description: Description,
   })
-  .meta({ id: 'Router', title: 'Cloud Router', description: 'The router of a network in one region; NAT is attached to it.' });
+  .meta({
+    id: 'Router',
+    title: 'Cloud Router',
+    description: 'The router of a network in one region; NAT is attached to it.',
+  });
 
 export type RouterSpec = z.infer<typeof RouterSpec>;
 

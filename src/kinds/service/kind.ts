@@ -4,7 +4,12 @@ import { defineKind } from '../define.ts';
 
 export const ServiceSpec = z
   .strictObject({ enabled: z.boolean().default(true).describe('Whether the project may use the service.') })
-  .meta({ id: 'Service', title: 'Service', description: 'A service that the project may use. A project that declares none may use all; one that declares some may use only those.' });
+  .meta({
+    id: 'Service',
+    title: 'Service',
+    description:
+      'A service that the project may use. A project that declares none may use all; one that declares some may use only those.',
+  });
 
 export type ServiceSpec = z.infer<typeof ServiceSpec>;
 

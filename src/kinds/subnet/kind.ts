@@ -19,8 +19,12 @@ export const subnet = defineKind<SubnetSpec>({
   spec: SubnetSpec,
   check: (resource, snapshot) => checkSubnet(resource, snapshot),
   meaning: (before, after) => [
-    ...(before === undefined && after !== undefined ? [`adds ${after.spec.range} to network ${after.spec.network}`] : []),
-    ...(before !== undefined && after === undefined ? [`takes ${before.spec.range} out of network ${before.spec.network}`] : []),
+    ...(before === undefined && after !== undefined
+      ? [`adds ${after.spec.range} to network ${after.spec.network}`]
+      : []),
+    ...(before !== undefined && after === undefined
+      ? [`takes ${before.spec.range} out of network ${before.spec.network}`]
+      : []),
   ],
   columns: [
     { title: 'NETWORK', value: ({ spec }) => spec.network },
@@ -39,22 +43,39 @@ function checkSubnet({ project, name, spec }: Resource<SubnetSpec>, snapshot: Sn
   const own = prefix(spec.range);
   const objections: Objection[] = [];
   if (own.length < 8 || own.length > 29) {
-    objections.push({ code: 'INVALID_DOCUMENT', path: ['range'], message: `${spec.range} is not between /8 and /29`, fix: 'Choose a range of that size.' });
+    objections.push({
+      code: 'INVALID_DOCUMENT',
+      path: ['range'],
+      message: `${spec.range} is not between /8 and /29`,
+      fix: 'Choose a range of that size.',
+    });
   }
   if (forbidden.some((it) => overlaps(it, own))) {
-    objections.push({ path: ['range'], message: `${spec.range} is not usable for hosts (loopback, link-local, multicast or reserved)`, fix: 'Choose a private range such as 10.1.0.0/24.' });
+    objections.push({
+      path: ['range'],
+      message: `${spec.range} is not usable for hosts (loopback, link-local, multicast or reserved)`,
+      fix: 'Choose a private range such as 10.1.0.0/24.',
+    });
   }
   for (const other of snapshot.all(subnet, project)) {
     if (other.spec.network !== spec.network || other.name >= name) continue;
     if (overlaps(own, prefix(other.spec.range))) {
-      objections.push({ path: ['range'], message: `${spec.range} overlaps ${other.spec.range} of subnet ${other.name} in the same network`, fix: 'Choose ranges that share no address.' });
+      objections.push({
+        path: ['range'],
+        message: `${spec.range} overlaps ${other.spec.range} of subnet ${other.name} in the same network`,
+        fix: 'Choose ranges that share no address.',
+      });
     }
   }
   for (const other of snapshot.all(addressKind, project)) {
     if (other.spec.network !== spec.network || other.assigned.prefixLength === undefined) continue;
     const reserved = prefix(`${other.assigned.address}/${other.assigned.prefixLength}`);
     if (overlaps(own, reserved) || contains(own, reserved.base)) {
-      objections.push({ path: ['range'], message: `${spec.range} overlaps the reserved range ${other.name}`, fix: 'Choose ranges that share no address.' });
+      objections.push({
+        path: ['range'],
+        message: `${spec.range} overlaps the reserved range ${other.name}`,
+        fix: 'Choose ranges that share no address.',
+      });
     }
   }
   return objections;
