@@ -13,6 +13,7 @@ export type ThreatChange =
 export function threatFrom({ record, sighting }: Opened): Threat {
   const { communityId, transaction, uri, http, seenAt } = sighting;
   const { project, name: endpoint, zone, network } = sighting.endpoint;
+  const state = stateOf(record);
   return {
     id: idOf(record.number),
     project,
@@ -22,8 +23,8 @@ export function threatFrom({ record, sighting }: Opened): Threat {
     ...sighting.definition,
     signatureId: sighting.signatureId,
     action: sighting.action,
-    alertTime: timeText(record.number),
-    ...stateOf(record),
+    alertTime: record.number === record.first ? state.firstSeen : timeText(record.number),
+    ...state,
     source: sighting.source,
     destination: sighting.destination,
     ipProtocol: sighting.ipProtocol,
@@ -39,13 +40,16 @@ export function threatFrom({ record, sighting }: Opened): Threat {
   };
 }
 
-const stateOf = (record: FoldRecord): Pick<Threat, 'repeatCount' | 'firstSeen' | 'lastSeen' | 'twin' | 'folded'> => ({
-  firstSeen: timeText(record.first),
-  lastSeen: timeText(record.last),
-  repeatCount: record.count,
-  ...(record.twin === undefined ? {} : { twin: idOf(record.twin.number) }),
-  folded: record.folded,
-});
+function stateOf(record: FoldRecord): Pick<Threat, 'repeatCount' | 'firstSeen' | 'lastSeen' | 'twin' | 'folded'> {
+  const firstSeen = timeText(record.first);
+  return {
+    firstSeen,
+    lastSeen: record.last === record.first ? firstSeen : timeText(record.last),
+    repeatCount: record.count,
+    ...(record.twin === undefined ? {} : { twin: idOf(record.twin.number) }),
+    folded: record.folded,
+  };
+}
 
 export function* changesOf({ opened, changed }: Folded): Generator<ThreatChange> {
   for (const it of opened) yield { kind: 'opened', threat: threatFrom(it) };

@@ -176,7 +176,8 @@ describe('the pipeline', () => {
     write([lineOf(3, start)]);
     await until(async () => (await addresses()).length === 3);
     expect(await addresses()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
-    expect(health()[0]?.state).toBe('reading');
+    await until(() => health()[0]?.state === 'reading');
+    expect(health()[0]?.trouble).toBeUndefined();
   });
 
   test('sets aside the one line that cannot be stored, and keeps all others', async () => {

@@ -44,9 +44,10 @@ function deleteThreats(database: Database, { before, excess, chunk }: Bounds): n
     const [number, endpoint] = [Number(row.number), Number(row.endpoint)];
     const threat = { number, endpoint, definition: Number(row.definition), severity: Number(row.severity) };
     sums.add(threat, -1, row.folded === 1 ? 0 : -1);
-    database.run('DELETE FROM threat WHERE number = ?', number);
     database.run('DELETE FROM detail WHERE position = ?', Number(row.position));
   }
+  const last = rows.at(-1);
+  if (last !== undefined) database.run('DELETE FROM threat WHERE number <= ?', Number(last.number));
   sums.write(database, true);
   return rows.length;
 }

@@ -1,7 +1,7 @@
 /** How many rows of a severity or definition (`what`) an endpoint has in a slot of time, counted from 1970. */
-const sumTable = (name: string): string => `CREATE TABLE ${name} (
-  endpoint INTEGER, slot INTEGER, what INTEGER, sessions INTEGER NOT NULL, threats INTEGER NOT NULL,
-  PRIMARY KEY (endpoint, slot, what)
+const sumTable = (name: string, key: string): string => `CREATE TABLE ${name} (
+  endpoint INTEGER, what INTEGER, slot INTEGER, sessions INTEGER NOT NULL, threats INTEGER NOT NULL,
+  PRIMARY KEY (${key})
 ) STRICT, WITHOUT ROWID;`;
 
 /**
@@ -33,7 +33,9 @@ CREATE TABLE detail (
 ) STRICT;
 
 -- Sums of what threat holds, kept in the same transactions. sessions: all; threats: without the folded ones.
-${['severity_minute', 'severity_hour', 'severity_day', 'definition_hour', 'definition_day'].map(sumTable).join('\n')}
+-- Severities are five and asked for slot by slot; definitions are many and asked for as a whole.
+${['severity_minute', 'severity_hour', 'severity_day'].map((it) => sumTable(it, 'endpoint, what, slot')).join('\n')}
+${['definition_hour', 'definition_day'].map((it) => sumTable(it, 'endpoint, slot, what')).join('\n')}
 
 CREATE TABLE session (
   number INTEGER PRIMARY KEY,
@@ -78,7 +80,6 @@ export const pragmas = `
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA temp_store = MEMORY;
-PRAGMA cache_size = -32768;
-PRAGMA mmap_size = 1073741824;
+PRAGMA cache_size = -49152;
 PRAGMA journal_size_limit = 67108864;
 `;

@@ -28,7 +28,7 @@ export interface Span {
 }
 
 /** Rows that one call looks at before it gives a short page and a token; what it costs stays below 100 ms. */
-const budget = 40_000;
+const budget = 25_000;
 
 const yearEnd = 7_258_118_400_000_000;
 
@@ -89,36 +89,60 @@ export function search(
   conditions: readonly Condition[],
   options: { readonly span: Span; readonly limit: number },
 ): Page<number> {
-  const { span, limit } = options;
-  const share = Math.max(limit + 1, Math.floor(budget / Math.max(1, branches.length)));
+  const { limit } = options;
+  let span = options.span;
+  const found: number[] = [];
+  // A little of each branch and then more, because most of what many branches give would not be needed.
+  let want = Math.ceil((limit + 1) / Math.max(1, branches.length)) * 2 + 16;
+  for (let left = budget; ; want *= 2) {
+    const share = Math.min(Math.max(want * 4, 500), Math.ceil(left / Math.max(1, branches.length)));
+    const { rows, frontier } = sweep(database, branches, { conditions, span, limit: want, share });
+    found.push(...rows);
+    if (found.length > limit) return { items: found.slice(0, limit), nextPageToken: idOf(found[limit - 1] ?? 0) };
+    if (frontier === undefined) return { items: found };
+    left -= share * branches.length;
+    if (left <= 0) return { items: found, nextPageToken: idOf(frontier) };
+    span = span.newest ? { ...span, to: frontier } : { ...span, from: frontier + 1 };
+  }
+}
+
+interface Portion {
+  readonly conditions: readonly Condition[];
+  readonly span: Span;
+  /** Rows that are wanted of a branch. */
+  readonly limit: number;
+  /** Rows that are looked at in a branch. */
+  readonly share: number;
+}
+
+/** What is known for certain of the next rows. Beyond the frontier some branch has rows that were not looked at. */
+function sweep(
+  database: Database,
+  branches: readonly Branch[],
+  portion: Portion,
+): { readonly rows: readonly number[]; readonly frontier: number | undefined } {
+  const { newest } = portion.span;
   const found = new Set<number>();
-  // Beyond the frontier some branch has rows that were not looked at.
   let frontier: number | undefined;
   for (const branch of branches) {
-    const { rows, last } = scan(database, { branch, conditions, span, limit: limit + 1, share });
+    const { rows, last } = scan(database, branch, portion);
     for (const row of rows) found.add(row);
     if (last === undefined) continue;
-    frontier = frontier === undefined ? last : span.newest ? Math.max(frontier, last) : Math.min(frontier, last);
+    frontier = frontier === undefined ? last : newest ? Math.max(frontier, last) : Math.min(frontier, last);
   }
-  const direction = span.newest ? -1 : 1;
-  const sorted = [...found].sort((a, b) => direction * (a - b));
-  const known = sorted.filter((it) => frontier === undefined || direction * (it - frontier) <= 0);
-  if (known.length > limit) return { items: known.slice(0, limit), nextPageToken: idOf(known[limit - 1] ?? 0) };
-  return frontier === undefined ? { items: known } : { items: known, nextPageToken: idOf(frontier) };
+  const direction = newest ? -1 : 1;
+  const rows = [...found]
+    .filter((it) => frontier === undefined || direction * (it - frontier) <= 0)
+    .sort((a, b) => direction * (a - b));
+  return { rows, frontier };
 }
 
 /** `last` is set when rows of the branch were left: the last one that was looked at. */
 function scan(
   database: Database,
-  it: {
-    readonly branch: Branch;
-    readonly conditions: readonly Condition[];
-    readonly span: Span;
-    readonly limit: number;
-    readonly share: number;
-  },
+  branch: Branch,
+  { conditions, span, limit, share }: Portion,
 ): { readonly rows: readonly number[]; readonly last: number | undefined } {
-  const { branch, conditions, span, limit, share } = it;
   const bound = valuesOf(branch, span, share);
   if (conditions.length === 0) {
     const all = database.all(rangeOf(branch, span, 'number'), ...valuesOf(branch, span, Math.min(limit, share)));

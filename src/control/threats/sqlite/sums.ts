@@ -13,15 +13,6 @@ const tables = [
   { what: 'definition', unit: 'day' },
 ] as const;
 
-interface Sum {
-  readonly table: string;
-  readonly endpoint: number;
-  readonly slot: number;
-  readonly what: number;
-  sessions: number;
-  threats: number;
-}
-
 /** The columns of a threat that sums go by. */
 export interface Summed {
   readonly number: number;
@@ -30,38 +21,66 @@ export interface Summed {
   readonly severity: number;
 }
 
+interface Sum extends Summed {
+  sessions: number;
+  threats: number;
+}
+
 /** Gathers what a transaction adds to (or takes from) the sums, so that each row of them is written once. */
 export class Sums {
+  /** By minute, endpoint and definition, of which all sums are made in the end. */
   readonly #changes = new Map<string, Sum>();
 
   /** `sessions` and `threats` are what the row adds. */
   add(threat: Summed, sessions: number, threats: number): void {
-    for (const { what, unit } of tables) {
-      const slot = Math.floor(threat.number / microsecond[unit]);
-      const key = `${what} ${unit} ${threat.endpoint} ${slot} ${threat[what]}`;
-      const sum = this.#changes.get(key);
-      if (sum === undefined) {
-        const table = `${what}_${unit}`;
-        this.#changes.set(key, { table, endpoint: threat.endpoint, slot, what: threat[what], sessions, threats });
-      } else {
-        sum.sessions += sessions;
-        sum.threats += threats;
-      }
+    const key = `${Math.floor(threat.number / microsecond.minute)} ${threat.endpoint} ${threat.definition}`;
+    const sum = this.#changes.get(key);
+    if (sum === undefined) this.#changes.set(key, { ...threat, sessions, threats });
+    else {
+      sum.sessions += sessions;
+      sum.threats += threats;
     }
   }
 
   /** `shrinking` deletes the rows that came to nothing. */
   write(database: Database, shrinking = false): void {
-    for (const { table, endpoint, slot, what, sessions, threats } of this.#changes.values()) {
-      if (sessions === 0 && threats === 0) continue;
-      const upsert = `INSERT INTO ${table} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-        SET sessions = sessions + excluded.sessions, threats = threats + excluded.threats`;
-      database.run(upsert, endpoint, slot, what, sessions, threats);
-      if (!shrinking) continue;
-      const empty = `DELETE FROM ${table} WHERE endpoint = ? AND slot = ? AND what = ? AND sessions = 0`;
-      database.run(empty, endpoint, slot, what);
+    for (const { what, unit } of tables) {
+      for (const { endpoint, slot, of, sessions, threats } of gathered(this.#changes.values(), what, unit)) {
+        if (sessions === 0 && threats === 0) continue;
+        const table = `${what}_${unit}`;
+        const upsert = `INSERT INTO ${table} (endpoint, slot, what, sessions, threats) VALUES (?, ?, ?, ?, ?)
+          ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions, threats = threats + excluded.threats`;
+        database.run(upsert, endpoint, slot, of, sessions, threats);
+        if (!shrinking) continue;
+        const empty = `DELETE FROM ${table} WHERE endpoint = ? AND slot = ? AND what = ? AND sessions = 0`;
+        database.run(empty, endpoint, slot, of);
+      }
     }
   }
+}
+
+interface Slot {
+  readonly endpoint: number;
+  readonly slot: number;
+  readonly of: number;
+  sessions: number;
+  threats: number;
+}
+
+function gathered(sums: Iterable<Sum>, what: 'severity' | 'definition', unit: Unit): Iterable<Slot> {
+  const slots = new Map<string, Slot>();
+  for (const sum of sums) {
+    const { endpoint, sessions, threats } = sum;
+    const slot = Math.floor(sum.number / microsecond[unit]);
+    const key = `${slot} ${endpoint} ${sum[what]}`;
+    const known = slots.get(key);
+    if (known === undefined) slots.set(key, { endpoint, slot, of: sum[what], sessions, threats });
+    else {
+      known.sessions += sessions;
+      known.threats += threats;
+    }
+  }
+  return slots.values();
 }
 
 /** A stretch of time that is answered from one table: whole slots, or (`rows`) microseconds counted one by one. */
