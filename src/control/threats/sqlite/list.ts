@@ -43,14 +43,19 @@ export function listThreats(database: Database, words: Words, query: ThreatQuery
   if (test !== undefined) narrow('definition', words.definitionsWhere(test));
   const ranks = [1, 2, 3, 4, 5].slice(rankOf(query.minimumSeverity ?? 'INFORMATIONAL') - 1);
   if (ranks.length < 5) narrow('severity', ranks);
-  // All severities together are all rows.
-  if (facets.length === 0) facets.push({ branches: branches(endpoints, 'severity', [1, 2, 3, 4, 5]) });
+  // Without a filter all severities together are all rows; so is the table itself when it holds nothing else.
+  if (facets.length === 0) {
+    const whole = endpoints.length > 0 && endpoints.length === words.endpointCount;
+    facets.push({ branches: whole ? [wholeTable] : branches(endpoints, 'severity', [1, 2, 3, 4, 5]) });
+  }
   const driver = cheapest(database, facets, span);
   const others = facets.flatMap((it) => (it === driver || it.condition === undefined ? [] : [it.condition]));
   const branchesOfDriver = driver?.branches ?? [];
   const page = search(database, branchesOfDriver, [...conditions, ...others], { span, limit: limitOf(query.limit) });
   return { ...page, items: threatsAt(database, words, page.items) };
 }
+
+const wholeTable: Branch = { table: 'threat', where: '', values: [] };
 
 const oneOf = (column: string, values: readonly (number | string)[]): Condition => ({
   sql: `${column} IN (SELECT value FROM json_each(?))`,
@@ -79,7 +84,8 @@ function definitionTest(query: ThreatQuery): ((it: ThreatDefinition) => boolean)
     (part === undefined || it.name.toLowerCase().includes(part));
 }
 
-const withBody = 'SELECT t.*, d.body FROM threat t JOIN detail d USING (position) WHERE t.number = ?';
+const withBody = `SELECT t.*, d.body FROM json_each(?) n JOIN threat t ON t.number = n.value
+  JOIN detail d USING (position) ORDER BY n.key`;
 const withEvidence = 'SELECT t.*, d.body, d.evidence FROM threat t JOIN detail d USING (position) WHERE t.number = ?';
 
 export function threatAt(database: Database, words: Words, number: number): Threat | undefined {
@@ -88,10 +94,7 @@ export function threatAt(database: Database, words: Words, number: number): Thre
 }
 
 const threatsAt = (database: Database, words: Words, numbers: readonly number[]): readonly Threat[] =>
-  numbers
-    .map((number) => database.get(withBody, number))
-    .filter((row): row is Row => row !== undefined)
-    .map((row) => threatOf(words, row));
+  database.all(withBody, JSON.stringify(numbers)).map((row) => threatOf(words, row));
 
 export function listTraffic(database: Database, words: Words, query: TrafficQuery): Page<Traffic> {
   const span = spanOf(query);

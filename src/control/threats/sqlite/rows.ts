@@ -49,6 +49,7 @@ export function threatOf(words: Words, row: Row): Threat {
   const { communityId, transaction, uri, http, ...body }: Body = JSON.parse(String(row.body));
   const evidence: Evidence = typeof row.evidence === 'string' ? JSON.parse(row.evidence) : {};
   const side = sideOf(row.side);
+  const firstSeen = timeText(Number(row.first));
   return {
     id: idOf(Number(row.number)),
     project,
@@ -57,9 +58,9 @@ export function threatOf(words: Words, row: Row): Threat {
     network,
     ...words.definitionOf(row.definition),
     signatureId: Number(row.signature),
-    alertTime: timeText(Number(row.number)),
-    firstSeen: timeText(Number(row.first)),
-    lastSeen: timeText(Number(row.last)),
+    alertTime: row.number === row.first ? firstSeen : timeText(Number(row.number)),
+    firstSeen,
+    lastSeen: row.last === row.first ? firstSeen : timeText(Number(row.last)),
     repeatCount: Number(row.count),
     source: end(words, row.source, row.source_port, row.source_instance),
     destination: end(words, row.destination, row.destination_port, row.destination_instance),

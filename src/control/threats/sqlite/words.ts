@@ -74,6 +74,10 @@ export class Words {
       .map(([id]) => id);
   }
 
+  get endpointCount(): number {
+    return this.#endpointById.size;
+  }
+
   definition(it: ThreatDefinition): number {
     const seen = this.#definitionByObject.get(it);
     if (seen !== undefined && this.#definitionById.has(seen)) return seen;
