@@ -2,10 +2,11 @@ import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Observation } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
+import { scratchUnless } from '#core/run.ts';
 import { must } from '#core/run.ts';
 import { compile } from './compile.ts';
 import { evaluatorOf, impliedRules } from './evaluate.ts';
-import { type Flow, parseFlows } from './flows.ts';
+import { cutLines, type Flow, parseFlows } from './flows.ts';
 import { FirewallInput } from './input.ts';
 import type { FirewallModel } from './model.ts';
 import { formatNumber, impliedNumber, numberRules } from './numbers.ts';
@@ -158,7 +159,8 @@ async function cutFlows(machine: Machine, wanted: Wanted): Promise<void> {
   if (code !== 0 || stdout === '') return;
   const addresses = await must(machine, wanted.id, ['ip', '-j', '-4', 'address', 'show'], at);
   const own = new Set([...addresses.stdout.matchAll(/"local":"([0-9.]+)"/g)].map(([, it]) => it ?? ''));
-  const lines = forbiddenFlows(wanted.input, parseFlows(stdout), own).map((it) => `-D ${it.selector.join(' ')}\n`);
+  const flows = parseFlows(stdout);
+  const lines = cutLines(forbiddenFlows(wanted.input, flows, own), flows);
   if (lines.length === 0) return;
   // A file, because conntrack opens /dev/stdin by name, which fails for a socket. A flow that ended meanwhile is no
   // failure for it.
@@ -200,9 +202,10 @@ export const firewallEngine = defineEngine<FirewallInput>({
   name: 'firewall',
   input: FirewallInput,
   async check(machine, wanted) {
-    const { transactions } = await planFirewall(machine, wanted);
+    const place = await scratchUnless(machine, wanted.input.namespace);
+    const { transactions } = await planFirewall(place, wanted);
     const text = transactions.map((it) => it.text).join('');
-    if (text !== '') await transact(machine, wanted, text, true);
+    if (text !== '') await transact(place, wanted, text, true);
   },
   async apply(machine, wanted, held) {
     const { transactions } = await planFirewall(machine, wanted, held);

@@ -4,6 +4,8 @@ import type { Packet } from './evaluate.ts';
 export interface Flow {
   /** The first packet, judged as the rules saw it: receiver after destination NAT, sender before source NAT. */
   readonly packet: Packet;
+  /** Number of the rule that let it in; 0 when none of ours did. */
+  readonly mark: number;
   /** Arguments that name exactly this flow to `conntrack -D`. */
   readonly selector: readonly string[];
 }
@@ -39,5 +41,26 @@ function parseFlow(line: string): Flow | undefined {
   const ports = sport === undefined || dport === undefined ? [] : ['--orig-port-src', sport, '--orig-port-dst', dport];
   const [id] = all('id');
   const icmp = protocol === 1 && id !== undefined ? ['--icmp-id', id] : [];
-  return { packet, selector: ['-p', String(protocol), '--orig-src', source, '--orig-dst', target, ...ports, ...icmp] };
+  const mark = Number(all('mark')[0] ?? 0);
+  return {
+    packet,
+    mark,
+    selector: ['-p', String(protocol), '--orig-src', source, '--orig-dst', target, ...ports, ...icmp],
+  };
+}
+
+/** From this many flows of one rule on, they are cut by the rule's number instead of one by one. */
+const crowd = 50;
+
+/**
+ * The lines of a file for `conntrack --load-file` that cut `forbidden`. For every line the tool goes through all
+ * connections, so many of one rule are cut by its number, if everything it let in has to go. A connection that the rule
+ * lets in at that very moment goes with them.
+ */
+export function cutLines(forbidden: readonly Flow[], all: readonly Flow[]): readonly string[] {
+  const existing = Map.groupBy(all, (it) => it.mark);
+  return [...Map.groupBy(forbidden, (it) => it.mark)].flatMap(([mark, flows]) => {
+    const whole = mark !== 0 && flows.length >= crowd && flows.length === existing.get(mark)?.length;
+    return whole ? [`-D -f ipv4 -m ${mark}\n`] : flows.map((it) => `-D ${it.selector.join(' ')}\n`);
+  });
 }

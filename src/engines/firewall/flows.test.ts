@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { cutLines, parseFlows } from './flows.ts';
+
+const line = (port: number, mark: number): string =>
+  `ipv4     2 tcp      6 431999 ESTABLISHED src=198.51.100.1 dst=203.0.113.5 sport=${port} dport=8080 src=10.0.1.1 dst=198.51.100.1 sport=80 dport=${port} [ASSURED] mark=${mark} use=1`;
+
+test('a translated connection is judged by where it goes, and named by how it came', () => {
+  expect(parseFlows(line(5000, 7))).toEqual([
+    {
+      packet: { source: '198.51.100.1', destination: '10.0.1.1', protocol: 6, port: 80, translated: true },
+      mark: 7,
+      selector: '-p 6 --orig-src 198.51.100.1 --orig-dst 203.0.113.5 --orig-port-src 5000 --orig-port-dst 8080'.split(
+        ' ',
+      ),
+    },
+  ]);
+});
+
+test('a ping is named by its id, other families and torn lines are passed over', () => {
+  const ping =
+    'ipv4 2 icmp 1 29 src=10.0.1.1 dst=10.0.1.2 type=8 code=0 id=77 src=10.0.1.2 dst=10.0.1.1 type=0 code=0 id=77 mark=0 use=1';
+  const flows = parseFlows(`ipv6 10 tcp 6 1 src=::1 dst=::1\n${ping}\nipv4 2 tcp 6 src=\n`);
+  expect(flows.map((it) => it.selector.join(' '))).toEqual([
+    '-p 1 --orig-src 10.0.1.1 --orig-dst 10.0.1.2 --icmp-id 77',
+  ]);
+});
+
+test('many connections of one rule are cut by its number, but only if none of them may stay', () => {
+  const flows = parseFlows(Array.from({ length: 60 }, (_, index) => line(5000 + index, 9)).join('\n'));
+  expect(cutLines(flows, flows)).toEqual(['-D -f ipv4 -m 9\n']);
+  expect(cutLines(flows.slice(1), flows)).toHaveLength(59);
+  const unmarked = flows.map((it) => ({ ...it, mark: 0 }));
+  expect(cutLines(unmarked, unmarked)).toHaveLength(60);
+});
