@@ -119,10 +119,7 @@ export const scanIsUp = (deployment: Deployment): boolean =>
 /** The supervision tree: its own session, no terminal, our parent's death does not concern it. */
 export async function ensureScan(deployment: Deployment): Promise<void> {
   if (scanIsUp(deployment)) return;
-  const child = spawn('s6-svscan', ['-d', '3', deployment.scan], {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'ignore'],
-  });
+  const child = spawn('s6-svscan', [deployment.scan], { detached: true, stdio: 'ignore' });
   child.unref();
   for (let tries = 0; tries < 100 && !scanIsUp(deployment); tries++) await sleep(20);
   if (!scanIsUp(deployment))

@@ -43,7 +43,8 @@ const features: readonly {
     without: 'no firewall',
     works: () =>
       nft(
-        'table ip t { chain c { type nat hook postrouting priority srcnat; ct state new snat to 192.0.2.1 fully-random; } }',
+        ...['table ip t {', 'chain c {', 'type nat hook postrouting priority srcnat'],
+        ...['ct state new snat to 192.0.2.1 fully-random', '}', '}'],
       ),
   },
   {
@@ -52,16 +53,18 @@ const features: readonly {
     without: 'no firewall',
     works: () =>
       nft(
-        'table inet t { map m { type ipv4_addr : verdict; flags interval; counter; elements = { 10.0.0.0/8 : accept } } }',
+        ...['table inet t {', 'map m {', 'type ipv4_addr : verdict', 'flags interval', 'counter'],
+        ...['elements = { 10.0.0.0/8 : accept }', '}', '}'],
       ),
   },
   {
     part: 'nftables: packet log',
     fatal: false,
     without: 'no log of denied packets',
-    works: () => nft('table inet t { chain c { type filter hook forward priority 0; log prefix "x" group 7; } }'),
+    works: () =>
+      nft('table inet t {', 'chain c {', 'type filter hook forward priority 0', 'log prefix "x" group 7', '}', '}'),
   },
-  { part: 'nftables: mirroring', fatal: false, without: 'no intrusion detection', works: mirrorWorks },
+  { part: 'nftables: mirroring', fatal: false, without: 'no intrusion detection', works: () => mirrorWorks() },
   {
     part: 'overlay file system',
     fatal: true,
@@ -88,13 +91,13 @@ const features: readonly {
   },
 ];
 
-const nft = (text: string): boolean => run(['unshare', '--net', '--', 'nft', '-f', '-'], text).status === 0;
+const nft = (...lines: readonly string[]): boolean =>
+  run(['unshare', '--net', '--', 'nft', '-f', '-'], `${lines.join('\n')}\n`).status === 0;
 
-function mirrorWorks(): boolean {
-  const rules =
-    'table netdev m { chain c { type filter hook ingress device lo priority 0; dup to "lo"; }\nchain d { type filter hook egress device lo priority 0; dup to "lo"; } }';
-  return run(['unshare', '--net', '--', 'nft', '-f', '-'], rules).status === 0;
-}
+const mirrorWorks = (): boolean =>
+  ['ingress', 'egress'].every((hook) =>
+    nft('table netdev t {', 'chain c {', `type filter hook ${hook} device lo priority 0`, 'dup to "lo"', '}', '}'),
+  );
 
 /** Everything that this machine has or lacks. */
 export function examine(): Finding[] {

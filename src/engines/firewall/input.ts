@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseAddress, parsePrefix } from '#lib/ip.ts';
+import { NamespaceName } from '../schemas.ts';
 
 /** Protocols that a rule may name; anything else goes by its number. */
 export const protocolNumbers = { icmp: 1, ipip: 4, tcp: 6, udp: 17, esp: 50, ah: 51, sctp: 132 } as const;
@@ -55,10 +56,7 @@ const Host = z.strictObject({
 
 export const FirewallInput = z
   .strictObject({
-    namespace: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
-      .describe('Short name of the network namespace that routes the network.'),
+    namespace: NamespaceName,
     hosts: z
       .array(Host)
       .describe('Hosts of the network. Other addresses are judged by nobody but the hosts they talk to.'),

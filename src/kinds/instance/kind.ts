@@ -1,7 +1,7 @@
 import { keyOf } from '#core/resource.ts';
 import { defineKind } from '../define.ts';
 import { image, imageInputOf } from '../image/kind.ts';
-import { INTERNET, instanceNamespace } from '../network/fabric.ts';
+import { INTERNET, instanceNamespace, internetNamespace } from '../network/fabric.ts';
 import { network } from '../network/kind.ts';
 import { assign } from './assign.ts';
 import { hostsOf, toHosts, toLinks, toRecords, toStaticNat } from './fabric.ts';
@@ -49,11 +49,9 @@ export const instance = defineKind<InstanceSpec, InstanceAssigned>({
     { title: 'TAGS', value: ({ spec }) => spec.tags.join(',') },
   ],
   feeds: {
-    namespace: ({ project, name }) => [
-      {
-        name: instanceNamespace(project, name),
-        sysctls: { 'net.ipv4.ip_unprivileged_port_start': 0 },
-      },
+    namespace: ({ project, name, assigned }) => [
+      { name: instanceNamespace(project, name), sysctls: { 'net.ipv4.ip_unprivileged_port_start': 0 } },
+      ...(assigned.interfaces.some((it) => it.network === INTERNET) ? [internetNamespace] : []),
     ],
     link: toLinks,
     firewall: toHosts,

@@ -1,3 +1,4 @@
+import type { NamespaceFragment } from '#engines/namespace/input.ts';
 import { shortName } from '#lib/hash.ts';
 
 /** Names inside the fabric. They are short names: the machine adds the deployment to namespaces. */
@@ -34,4 +35,11 @@ export const routerSysctls: Readonly<Record<string, number>> = {
   'net.ipv4.conf.default.accept_redirects': 0,
   'net.ipv4.ip_unprivileged_port_start': 0,
   'net.netfilter.nf_conntrack_acct': 1,
+};
+
+/** The simulated internet: it forwards between the networks and hosts that are attached to it, and filters nothing. */
+export const internetNamespace: NamespaceFragment = {
+  name: INTERNET,
+  sysctls: routerSysctls,
+  addresses: [`${INTERNET_ROUTER}/32`],
 };

@@ -1,7 +1,7 @@
 import { keyOf } from '#core/resource.ts';
 import { byText } from '#lib/text.ts';
 import { defineKind } from '../define.ts';
-import { INTERNET, METADATA_ADDRESS, networkNamespace, routerSysctls, UPLINK } from './fabric.ts';
+import { INTERNET, internetNamespace, METADATA_ADDRESS, networkNamespace, routerSysctls, UPLINK } from './fabric.ts';
 import { toUplink } from './link.ts';
 import { NetworkSpec } from './spec.ts';
 
@@ -29,8 +29,9 @@ export const network = defineKind<NetworkSpec>({
     { title: 'MTU', value: ({ spec }) => String(spec.mtu) },
   ],
   feeds: {
-    namespace: ({ project, name }) => [
+    namespace: ({ project, name, spec }) => [
       { name: networkNamespace(project, name), sysctls: routerSysctls, addresses: [`${METADATA_ADDRESS}/32`] },
+      ...(spec.defaultInternetRoute ? [internetNamespace] : []),
     ],
     firewall: ({ project, name, spec }) => [
       {
