@@ -64,8 +64,8 @@ async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<voi
     stdout.off('resize', resized);
   }
   stdin.off('data', typed);
-  stdin.pause();
-  stdin.unref();
+  // A file or a terminal that is still open must not keep us: whoever ran us waits for our end.
+  stdin.destroy();
   cli.process.exitCode = code;
 }
 

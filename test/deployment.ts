@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { Client } from '#client/client.ts';
+import type { Operation } from '#control/operations.ts';
+import { DEFAULT_STATE, type Deployment, deploymentAt, type Settings } from '#core/deployment.ts';
+import { Problem } from '#core/problem.ts';
+import { type Leftover, leftovers } from '#lab/doctor.ts';
+import { takeDown } from '#lab/down.ts';
+import { bringUp } from '#lab/up.ts';
+
+/** A whole Vauban of a test's own: its own state, port and short id, beside whatever else runs on the machine. */
+export interface TestDeployment {
+  readonly deployment: Deployment;
+  readonly settings: Settings;
+  readonly client: Client;
+  /** Applies a site and waits until it is in force. Throws the operation's problem. */
+  apply(site: string, options?: { readonly confirmSeconds?: number }): Promise<Operation>;
+  /** Runs the command line against this deployment, as a person would. */
+  vauban(...argv: string[]): Promise<Ended>;
+  /** The same with something on its standard input. */
+  vaubanWith(input: string, ...argv: string[]): Promise<Ended>;
+  /** Runs a program inside an instance. */
+  inside(instance: string, ...argv: string[]): Promise<Ended>;
+  leftovers(): readonly Leftover[];
+  /** Takes everything away, state included. */
+  remove(): Promise<void>;
+}
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Images are built once for all tests of a machine. */
+const sharedImages = process.env['VAUBAN_IMAGES'] ?? `${DEFAULT_STATE}/images`;
+
+const home = new URL('..', import.meta.url).pathname.replace(/\/$/, '');
+
+export async function startDeployment(environment: Readonly<Record<string, string>> = {}): Promise<TestDeployment> {
+  const state = `/var/lib/vauban-test/${randomBytes(4).toString('hex')}`;
+  mkdirSync(sharedImages, { recursive: true });
+  mkdirSync(state, { recursive: true });
+  if (!existsSync(`${state}/images`)) symlinkSync(sharedImages, `${state}/images`);
+  const deployment = deploymentAt(state);
+  const settings = { host: '127.0.0.1', port: await freePort() };
+  const client = await bringUp({ deployment, settings, say: () => {}, environment });
+  const run = (input: string | undefined, argv: readonly string[]): Promise<Ended> =>
+    new Promise((resolve) => {
+      const child = execFile(
+        process.execPath,
+        ['--disable-warning=ExperimentalWarning', `${home}/src/main/cli.ts`, ...argv],
+        {
+          env: { ...process.env, VAUBAN_STATE: state, NO_COLOR: '1' },
+          maxBuffer: 64 * 1024 * 1024,
+          timeout: 300_000,
+          cwd: home,
+        },
+        (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
+      );
+      child.stdin?.end(input ?? '');
+    });
+  const vauban = (...argv: string[]): Promise<Ended> => run(undefined, argv);
+  return {
+    deployment,
+    settings,
+    client,
+    vauban,
+    vaubanWith: (input, ...argv) => run(input, argv),
+    inside: (instance, ...argv) => vauban('exec', instance, '--', ...argv),
+    apply: async (site, options = {}) => {
+      const { operation } = await client.post<{ operation: Operation }>('/v1/apply', {
+        files: [{ path: 'site.yaml', text: site }],
+        ...options,
+      });
+      return finished(client, operation);
+    },
+    leftovers: () => leftovers(deployment.id),
+    remove: async () => {
+      await takeDown(deployment, { purge: true, say: () => {} });
+      rmSync(state, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits for an operation's end. */
+export async function finished(client: Client, operation: Operation): Promise<Operation> {
+  if (operation.state === 'running') for await (const _ of client.events(`/v1/operations/${operation.id}/events`));
+  const ended = await client.get<Operation>(`/v1/operations/${operation.id}`);
+  if (ended.problem !== undefined) throw Problem.from(ended.problem);
+  return ended;
+}
+
+/** Asks again and again until the answer is good; bounded, and the last answer is in the error. */
+export async function eventually<T>(ask: () => Promise<T>, good: (answer: T) => boolean, seconds = 30): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await ask();
+    if (good(answer)) return answer;
+    if (Date.now() > end) throw new Error(`not within ${seconds} s; last: ${JSON.stringify(answer)?.slice(0, 2000)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+/** A file for the command line, in a folder that the caller removes. */
+export function siteFile(folder: string, text: string): string {
+  mkdirSync(folder, { recursive: true });
+  const path = `${folder}/site.yaml`;
+  writeFileSync(path, text);
+  return path;
+}
+
+export const exampleSite = (name: string): string => readFileSync(`${home}/examples/${name}/site.yaml`, 'utf8');
