@@ -9,8 +9,10 @@ import { readSite } from '#cli/site.ts';
 import type { Operation } from '#control/operations.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { DEFAULT_STATE } from '#core/deployment.ts';
-import { examine, leftovers, removeLeftovers } from './doctor.ts';
+import { ensureUser } from './deployment.ts';
+import { examine, leftovers, removeLeftovers, requireFit } from './doctor.ts';
 import { takeDown } from './down.ts';
+import { installPackages } from './install.ts';
 import { bringUp, requireRoot } from './up.ts';
 
 const listenFlag = {
@@ -132,6 +134,18 @@ async function suggestions(
     `sudo ./vauban threats list${flags}`,
   ].slice(0, 3);
 }
+
+export const setup = buildCommand({
+  docs: { brief: 'Install what the engines need and check this machine, without starting anything' },
+  parameters: { flags: {} },
+  func(this: Cli) {
+    requireRoot('setup');
+    installPackages((text) => this.note(`${this.style.dim('==>')} ${text}`));
+    requireFit();
+    ensureUser();
+    this.print('This machine has everything.');
+  },
+});
 
 export const down = buildCommand({
   docs: { brief: 'Stop everything and remove every trace from the machine; state is kept unless --purge' },

@@ -3,7 +3,7 @@ import { run } from '@stricli/core';
 import { cliApp } from '#cli/app.ts';
 import type { Cli } from '#cli/context.ts';
 import { styleFor } from '#cli/style.ts';
-import { doctor, down, up } from '#lab/verbs.ts';
+import { doctor, down, setup, up } from '#lab/verbs.ts';
 
 /** The command line. */
 
@@ -29,4 +29,4 @@ const context: Cli = {
 // A reader who has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
-await run(cliApp({ up, down, doctor }, version), process.argv.slice(2), context);
+await run(cliApp({ up, down, doctor, setup }, version), process.argv.slice(2), context);
