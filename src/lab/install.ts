@@ -44,10 +44,10 @@ export function installPackages(say: (text: string) => void): void {
   // The packages' own services must not start: engines run under our supervisor, one for each endpoint and network.
   const quiet = existsSync('/run/systemd/system') ? 'RUNLEVEL=1 ' : '';
   if (plain.length > 0) must(`${quiet}apt-get install -y -qq --no-install-recommends ${plain.join(' ')}`);
-  if (newer.length > 0)
-    must(
-      `${quiet}apt-get install -y -qq --no-install-recommends ${newer.map((it) => (hasBackports() ? `${it}/${codename()}-backports` : it)).join(' ')}`,
-    );
+  if (newer.length > 0) {
+    const release = hasBackports() ? `-t ${codename()}-backports ` : '';
+    must(`${quiet}apt-get install -y -qq --no-install-recommends ${release}${newer.join(' ')}`);
+  }
   for (const service of ['suricata', 'ulogd2']) {
     if (existsSync('/run/systemd/system')) shell(`systemctl disable --now ${service} 2>/dev/null`);
   }
