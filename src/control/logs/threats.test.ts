@@ -81,7 +81,7 @@ function opened(fold = false) {
   };
   const logs = openLogStore({
     path: ':memory:',
-    sources: [threatLog(options), trafficLog(options)],
+    sources: [threatLog(options), trafficLog({ ...options, listen: () => () => {} })],
     indexed: threatLogFields,
   });
   return { logs, asked, listeners };

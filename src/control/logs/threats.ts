@@ -2,7 +2,7 @@ import { type LogEntry, logIds, logNameOf } from '#core/log.ts';
 import type { Conditions } from '#lib/logfilter/extract.ts';
 import type { ThreatChange } from '../threats/change.ts';
 import type { ThreatQuery, ThreatStore, TrafficQuery } from '../threats/store.ts';
-import { numberOf, type Severity, severities, timeText } from '../threats/threat.ts';
+import { numberOf, type Severity, severities, type Traffic, timeText } from '../threats/threat.ts';
 import { type ThreatRecord, type TrafficRecord, threatEntry, trafficEntry } from './entries/ids.ts';
 import type { LogListener, LogRead, LogSource } from './store.ts';
 
@@ -56,8 +56,13 @@ export function threatLog(options: ThreatLogOptions): LogSource {
   });
 }
 
-/** The traffic log, read from the threat store. Nobody is told of sessions as they come, so a tail does not show them. */
-export function trafficLog({ store, projectNumber, fold = false }: Omit<ThreatLogOptions, 'listen'>): LogSource {
+export interface TrafficLogOptions extends Omit<ThreatLogOptions, 'listen'> {
+  /** Calls back for each session after it was stored; returns the way to stop that. */
+  readonly listen: (listener: (session: Traffic) => void) => () => void;
+}
+
+/** The traffic log, read from the threat store. */
+export function trafficLog({ store, listen, projectNumber, fold = false }: TrafficLogOptions): LogSource {
   const entryOf = (session: TrafficRecord): LogEntry => {
     // The store's order is that of ids, and an id is the time at which the session was logged.
     const timestamp = timeText(numberOf(session.id) ?? 0);
@@ -73,7 +78,10 @@ export function trafficLog({ store, projectNumber, fold = false }: Omit<ThreatLo
         const application = rename(request.conditions, 'jsonPayload.application', 'application');
         return store.traffic({ ...scopeOf(request), ...application, ...page, fold });
       }),
-    subscribe: () => () => {},
+    subscribe: (listener: LogListener) =>
+      listen((session) => {
+        if (!(fold && session.seenAt === 'received')) listener([entryOf(session)]);
+      }),
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Folded, FoldRecord, Opened } from './fold.ts';
-import { idOf, type Threat, timeText } from './threat.ts';
+import { idOf, type Session, type Threat, type Traffic, timeText } from './threat.ts';
 
 /** What subscribers hear, after it was stored. */
 export type ThreatChange =
@@ -48,6 +48,31 @@ function stateOf(record: FoldRecord): Pick<Threat, 'repeatCount' | 'firstSeen' |
     repeatCount: record.count,
     ...(record.twin === undefined ? {} : { twin: idOf(record.twin.number) }),
     folded: record.folded,
+  };
+}
+
+/** The document of a session that was just stored, as a list gives it. */
+export function trafficFrom(session: Session): Traffic {
+  const { communityId, seenAt } = session;
+  const { project, name: endpoint, zone, network } = session.endpoint;
+  return {
+    id: idOf(session.number ?? session.at),
+    project,
+    endpoint,
+    zone,
+    network,
+    startTime: timeText(session.start),
+    elapsedSeconds: (session.end - session.start) / 1e6,
+    source: session.source,
+    destination: session.destination,
+    ipProtocol: session.ipProtocol,
+    application: session.application,
+    sessionId: session.sessionId,
+    ...(communityId === undefined ? {} : { communityId }),
+    ...(seenAt === undefined ? {} : { seenAt }),
+    repeatCount: 1,
+    totalBytes: session.bytes,
+    totalPackets: session.packets,
   };
 }
 

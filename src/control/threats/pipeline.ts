@@ -1,10 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { EveAlert } from '#engines/suricata/eve.ts';
-import { changesOf, type ThreatChange } from './change.ts';
+import { changesOf, type ThreatChange, trafficFrom } from './change.ts';
 import type { EndpointSettings } from './enrich.ts';
 import { Feed, type FeedHealth, type FeedSettings, type FeedSurroundings, feedName } from './feed.ts';
 import type { RetentionPolicy, ThreatStore } from './store.ts';
-import { Subscribers, type ThreatNews } from './subscribers.ts';
+import { type News, Subscribers } from './subscribers.ts';
+import type { Session, Traffic } from './threat.ts';
 
 export interface PipelineOptions {
   readonly store: ThreatStore;
@@ -24,8 +25,10 @@ export interface ThreatPipeline {
   remove(endpoint: EndpointSettings): Promise<void>;
   /** Every threat that is stored or changed from now on, once, after it is stored. Returns how to stop. */
   listen(listener: (change: ThreatChange) => void): () => void;
-  /** The same as a stream; a reader that is too slow is told how many it missed. */
-  changes(signal: AbortSignal): AsyncGenerator<ThreatNews>;
+  /** Every session that is stored from now on, once, after it is stored. Returns how to stop. */
+  listenSessions(listener: (session: Traffic) => void): () => void;
+  /** The same as `listen`, as a stream; a reader that is too slow is told how many it missed. */
+  changes(signal: AbortSignal): AsyncGenerator<News<ThreatChange>>;
   health(): readonly FeedHealth[];
   stop(): Promise<void>;
 }
@@ -37,11 +40,15 @@ export function startPipeline(options: PipelineOptions): ThreatPipeline {
   const { store, retention } = options;
   const now = options.now ?? Date.now;
   const feeds = new Map<string, Feed>();
-  const subscribers = new Subscribers();
+  const subscribers = new Subscribers<ThreatChange>();
+  const sessionSubscribers = new Subscribers<Traffic>();
   const surroundings: FeedSurroundings = {
     store,
     contextFor: options.contextFor,
-    onStored: (folded) => subscribers.publish(changesOf(folded)),
+    onStored: (folded, sessions) => {
+      subscribers.publish(changesOf(folded));
+      sessionSubscribers.publish(documentsOf(sessions));
+    },
     onCanary: (endpoint, alert) => {
       try {
         options.onCanary?.(endpoint, alert);
@@ -79,6 +86,7 @@ export function startPipeline(options: PipelineOptions): ThreatPipeline {
     },
     remove: (endpoint) => remove(feedName(endpoint)),
     listen: (listener) => subscribers.listen(listener),
+    listenSessions: (listener) => sessionSubscribers.listen(listener),
     changes: (signal) => subscribers.iterate(signal),
     health: () => [...feeds.values()].map((it) => it.health()),
     stop: async () => {
@@ -87,4 +95,9 @@ export function startPipeline(options: PipelineOptions): ThreatPipeline {
       await retaining;
     },
   };
+}
+
+/** Made only when somebody listens. */
+function* documentsOf(sessions: readonly Session[]): Generator<Traffic> {
+  for (const it of sessions) yield trafficFrom(it);
 }

@@ -1,27 +1,6 @@
+import type { Cursor, MalformedLine } from '../reading/reader.ts';
 import type { Folded, FoldRecord } from './fold.ts';
 import type { EndpointName, Session, Severity, Threat, Traffic } from './threat.ts';
-
-/** Where reading of an event file goes on. It is stored together with what came from the lines before it. */
-export interface Cursor {
-  /** Inode, as text because it may exceed a number's precision. */
-  readonly inode: string;
-  /** Bytes from the start of the file to the start of the first line that was not delivered. */
-  readonly offset: number;
-  /** First bytes of the file (at most 256), base64: inode numbers are used again. */
-  readonly head: string;
-  /** Last change of the file when the cursor was taken, nanoseconds, as text: rotated files are read in this order. */
-  readonly modified: string;
-}
-
-/** A line that was set aside. */
-export interface MalformedLine {
-  readonly file: string;
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  readonly reason: string;
-  /** The beginning of the line. */
-  readonly text: string;
-}
 
 /** What one transaction stores: everything that came out of some lines, and the cursor behind them. */
 export interface Append {
@@ -144,7 +123,7 @@ export interface ThreatStore {
   feed(name: string): Promise<FeedState | undefined>;
   /** The last threats of an endpoint over a time (microseconds), oldest first: what folding needs after a restart. */
   recent(endpoint: Pick<EndpointName, 'project' | 'name'>, memory: number): Promise<readonly FoldRecord[]>;
-  /** All or nothing; gives every opened record its number. */
+  /** All or nothing; gives every opened record and every session its number. */
   append(it: Append): Promise<void>;
   forget(feed: string): Promise<void>;
   malformed(feed: string, limit?: number): Promise<readonly MalformedLine[]>;

@@ -1,24 +1,22 @@
-import type { ThreatChange } from './change.ts';
-
 /** What an iterating subscriber gets: the changes, and how many it missed because it was too slow. */
-export type ThreatNews = ThreatChange | { readonly kind: 'missed'; readonly count: number };
+export type News<T> = T | { readonly kind: 'missed'; readonly count: number };
 
 /** Hands each change to everybody who listens now. A listener that fails or is slow hurts nobody else. */
-export class Subscribers {
-  readonly #listeners = new Set<(change: ThreatChange) => void>();
+export class Subscribers<T> {
+  readonly #listeners = new Set<(change: T) => void>();
 
   get size(): number {
     return this.#listeners.size;
   }
 
-  listen(listener: (change: ThreatChange) => void): () => void {
+  listen(listener: (change: T) => void): () => void {
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);
     };
   }
 
-  publish(changes: Iterable<ThreatChange>): void {
+  publish(changes: Iterable<T>): void {
     if (this.#listeners.size === 0) return;
     for (const change of changes) {
       for (const listener of this.#listeners) {
@@ -32,8 +30,8 @@ export class Subscribers {
   }
 
   /** Ends with the signal. At most `limit` changes wait; default 10,000. */
-  async *iterate(signal: AbortSignal, limit = 10_000): AsyncGenerator<ThreatNews> {
-    let waiting: ThreatNews[] = [];
+  async *iterate(signal: AbortSignal, limit = 10_000): AsyncGenerator<News<T>> {
+    let waiting: News<T>[] = [];
     let missed = 0;
     let wake: (() => void) | undefined;
     const stop = this.listen((change) => {

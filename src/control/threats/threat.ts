@@ -140,6 +140,8 @@ export type Traffic = z.infer<typeof Traffic>;
 
 /** A session before it has an id. */
 export interface Session {
+  /** Absent until a store has given it one. */
+  number?: number;
   readonly endpoint: EndpointName;
   /** Microseconds since 1970, when it was logged. */
   readonly at: number;

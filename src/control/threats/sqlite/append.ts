@@ -124,10 +124,11 @@ export class Appender {
   #session(it: Session): void {
     const words = this.#words;
     const { source, destination } = it;
+    it.number = this.#sessions.take(it.at);
     this.#database
       .statement(insertSession)
       .run(
-        this.#sessions.take(it.at),
+        it.number,
         words.endpoint(it.endpoint),
         addressValue(source.address),
         source.port,

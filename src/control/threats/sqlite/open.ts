@@ -1,5 +1,6 @@
+import type { MalformedLine } from '../../reading/reader.ts';
 import type { FoldRecord } from '../fold.ts';
-import type { Append, FeedState, MalformedLine, ThreatStore } from '../store.ts';
+import type { Append, FeedState, ThreatStore } from '../store.ts';
 import { type EndpointName, numberOf } from '../threat.ts';
 import { Appender } from './append.ts';
 import { Database, isTransient, type Row } from './database.ts';

@@ -1,6 +1,27 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Cursor, MalformedLine } from './store.ts';
+
+/** Where reading of a file goes on. It is stored together with what came from the lines before it. */
+export interface Cursor {
+  /** Inode, as text because it may exceed a number's precision. */
+  readonly inode: string;
+  /** Bytes from the start of the file to the start of the first line that was not delivered. */
+  readonly offset: number;
+  /** First bytes of the file (at most 256), base64: inode numbers are used again. */
+  readonly head: string;
+  /** Last change of the file when the cursor was taken, nanoseconds, as text: rotated files are read in this order. */
+  readonly modified: string;
+}
+
+/** A line that was set aside. */
+export interface MalformedLine {
+  readonly file: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly reason: string;
+  /** The beginning of the line. */
+  readonly text: string;
+}
 
 /** Lines that follow each other in one file, and the cursor behind them. Valid until the next call of the reader. */
 export interface LineBatch {
@@ -19,6 +40,8 @@ export interface ReaderOptions {
   readonly cursor?: Cursor | undefined;
   /** Longest line in bytes, and size of the buffer; default 1 MiB. */
   readonly lineLimit?: number;
+  /** Which names in the folder are older parts of the file; default `FILE.1`, `FILE-20260131`, but not compressed ones. */
+  readonly isOlder?: (name: string) => boolean;
 }
 
 interface OpenFile {
@@ -43,6 +66,7 @@ const newline = 0x0a;
 export class LineReader {
   readonly file: string;
   readonly #buffer: Buffer;
+  readonly #isOlder: (name: string) => boolean;
   #open: OpenFile | undefined;
   #wanted: Cursor | undefined;
   /** Offset in the file of the first byte that was not delivered. */
@@ -54,6 +78,7 @@ export class LineReader {
   constructor(options: ReaderOptions) {
     this.file = options.file;
     this.#wanted = options.cursor;
+    this.#isOlder = options.isOlder ?? rotatedAs(basename(options.file));
     this.#buffer = Buffer.allocUnsafeSlow((options.lineLimit ?? 1024 * 1024) + 1);
   }
 
@@ -102,7 +127,7 @@ export class LineReader {
       if (found !== undefined) return this.#begin(found, wanted.offset);
     }
     // Gone: go on with the oldest file that was written to after it.
-    const next = siblings(this.file).find((it) => it.modified > BigInt(wanted.modified));
+    const next = this.#siblings().find((it) => it.modified > BigInt(wanted.modified));
     const begun = this.#begin(next === undefined ? opened(this.file) : openedAs(next), 0);
     if (begun !== undefined) this.#gaps += 1;
     return begun;
@@ -110,7 +135,7 @@ export class LineReader {
 
   #find(wanted: Cursor): OpenFile | undefined {
     const head = Buffer.from(wanted.head, 'base64');
-    for (const path of [this.file, ...siblings(this.file).map((it) => it.path)]) {
+    for (const path of [this.file, ...this.#siblings().map((it) => it.path)]) {
       const open = opened(path);
       if (open === undefined) continue;
       if (open.inode === wanted.inode && isSame(open.head, head)) return open;
@@ -145,10 +170,20 @@ export class LineReader {
     // An empty new file says nothing yet: the writer may still have the old one open.
     if (current === undefined || current.inode === open.inode || current.size === 0) return [];
     const { mtimeNs } = fstatSync(open.descriptor, { bigint: true });
-    const between = siblings(this.file).filter(
+    const between = this.#siblings().filter(
       (it) => it.modified > mtimeNs && it.inode !== open.inode && it.inode !== current.inode && it.size > 0,
     );
     return [...between, current];
+  }
+
+  /** Older parts of the file, oldest first. */
+  #siblings(): readonly Sibling[] {
+    const folder = dirname(this.file);
+    return readdirSync(folder)
+      .filter(this.#isOlder)
+      .map((it) => siblingAt(join(folder, it)))
+      .filter((it) => it !== undefined)
+      .sort((a, b) => (a.modified < b.modified ? -1 : a.modified > b.modified ? 1 : a.path < b.path ? 1 : -1));
   }
 
   #read(open: OpenFile, limit: number, finished: boolean): LineBatch | undefined {
@@ -241,17 +276,11 @@ function siblingAt(path: string): Sibling | undefined {
   return { path, inode: String(found.ino), size: Number(found.size), modified: found.mtimeNs };
 }
 
-/** Rotated files of the same name (`eve.json.1`, `eve.json-20260131`), oldest first; compressed ones were read before. */
-function siblings(file: string): readonly Sibling[] {
-  const name = basename(file);
-  const rotated = (it: string): boolean =>
-    (it.startsWith(`${name}.`) || it.startsWith(`${name}-`)) && !/\.(gz|xz|zst|bz2|lz4)$/.test(it);
-  return readdirSync(dirname(file))
-    .filter(rotated)
-    .map((it) => siblingAt(join(dirname(file), it)))
-    .filter((it) => it !== undefined)
-    .sort((a, b) => (a.modified < b.modified ? -1 : a.modified > b.modified ? 1 : a.path < b.path ? 1 : -1));
-}
+/** `eve.json.1`, `eve.json-20260131`; compressed ones were read before. */
+const rotatedAs =
+  (file: string) =>
+  (name: string): boolean =>
+    (name.startsWith(`${file}.`) || name.startsWith(`${file}-`)) && !/\.(gz|xz|zst|bz2|lz4)$/.test(name);
 
 function opened(path: string): OpenFile | undefined {
   try {

@@ -2,8 +2,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, unlinkSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LineReader } from './reader.ts';
-import type { Cursor, MalformedLine } from './store.ts';
+import { type Cursor, LineReader, type MalformedLine } from './reader.ts';
 
 let folder: string;
 let file: string;
