@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Client } from '#client/client.ts';
 import type { Operation } from '#control/operations.ts';
@@ -43,7 +43,10 @@ export async function startDeployment(environment: Readonly<Record<string, strin
   const state = `/var/lib/vauban-test/${randomBytes(4).toString('hex')}`;
   mkdirSync(sharedImages, { recursive: true });
   mkdirSync(state, { recursive: true });
-  if (!existsSync(`${state}/images`)) symlinkSync(sharedImages, `${state}/images`);
+  symlinkSync(sharedImages, `${state}/images`);
+  // Copies of the program are shared as well: they are named by their content.
+  mkdirSync(`${DEFAULT_STATE}-test/program`, { recursive: true });
+  symlinkSync(`${DEFAULT_STATE}-test/program`, `${state}/program`);
   const deployment = deploymentAt(state);
   const settings = { host: '127.0.0.1', port: await freePort() };
   const client = await bringUp({ deployment, settings, say: () => {}, environment });

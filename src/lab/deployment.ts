@@ -6,6 +6,7 @@ import type { Deployment, Settings } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
 import { namespaceOf } from '#host/machine.ts';
 import { s6Supervisor } from '#host/supervisor.ts';
+import type { Program } from './program.ts';
 
 export interface Ids {
   readonly uid: number;
@@ -109,9 +110,6 @@ const supervisorOf = (deployment: Deployment) =>
     namespace: (name) => namespaceOf(deployment.id, name),
   });
 
-const home = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
-const node = [process.execPath, '--disable-warning=ExperimentalWarning'];
-
 /** Whether s6-svscan watches the deployment's folder. */
 export const scanIsUp = (deployment: Deployment): boolean =>
   spawnSync('s6-svscanctl', ['-z', deployment.scan]).status === 0;
@@ -130,12 +128,14 @@ export async function ensureScan(deployment: Deployment): Promise<void> {
     });
 }
 
-/** Host and control under supervision. A changed source tree or Node restarts nothing by itself. */
+/** Host and control under supervision; another version of the program restarts them, and nothing else. */
 export async function ensureProcesses(
   deployment: Deployment,
   ids: Ids,
+  { home, node: path }: Program,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  const node = [path, '--disable-warning=ExperimentalWarning'];
   const supervisor = supervisorOf(deployment);
   await supervisor.ensure({
     name: 'vauban-host',

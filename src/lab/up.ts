@@ -6,6 +6,7 @@ import { asProblem, Problem } from '#core/problem.ts';
 import { ensureProcesses, ensureScan, ensureState, ensureUser } from './deployment.ts';
 import { requireFit } from './doctor.ts';
 import { installPackages } from './install.ts';
+import { ensureProgram } from './program.ts';
 
 export interface UpParts {
   readonly deployment: Deployment;
@@ -22,8 +23,9 @@ export async function bringUp({ deployment, settings, say, environment }: UpPart
   requireFit();
   const ids = ensureUser();
   ensureState(deployment, ids, settings);
+  const program = ensureProgram(deployment);
   await ensureScan(deployment);
-  await ensureProcesses(deployment, ids, environment);
+  await ensureProcesses(deployment, ids, program, environment);
   const client = localClient(deployment, settings);
   await answering(client, deployment);
   return client;

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Deployment } from '#core/deployment.ts';
+
+/** What runs: a copy of this program that a pull, an edit or the rights of somebody's home folder cannot touch. */
+export interface Program {
+  /** Folder of the copy. */
+  readonly home: string;
+  /** Path of the Node that runs it. */
+  readonly node: string;
+}
+
+const source = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
+const parts = ['src', 'rules', 'images', 'package.json', 'package-lock.json', 'LICENSE'];
+
+/** Puts a copy of this version into the deployment's state, unless it is there. Root's, readable by everybody. */
+export function ensureProgram(deployment: Deployment): Program {
+  const folder = `${deployment.state}/program`;
+  const home = `${folder}/${versionHash()}`;
+  // Node of the system is everybody's already; the private one stands in the checkout.
+  const own = process.execPath.startsWith(`${source}/`);
+  const node = own ? `${home}/node` : process.execPath;
+  if (!existsSync(home)) {
+    const fresh = `${home}.${process.pid}.new`;
+    mkdirSync(fresh, { recursive: true, mode: 0o755 });
+    for (const part of parts) cpSync(join(source, part), join(fresh, part), { recursive: true });
+    for (const name of packagesOf(JSON.parse(readFileSync(`${source}/package.json`, 'utf8')) as Manifest)) {
+      cpSync(`${source}/node_modules/${name}`, `${fresh}/node_modules/${name}`, { recursive: true });
+    }
+    if (own) cpSync(process.execPath, `${fresh}/node`);
+    readable(fresh);
+    renameOrYield(fresh, home);
+  }
+  return { home, node };
+}
+
+/** Removes the copies that other versions left, when nothing of the deployment runs them any more. */
+export function forgetOtherPrograms(deployment: Deployment, program: Program): void {
+  const folder = `${deployment.state}/program`;
+  for (const name of readdirSync(folder)) {
+    if (`${folder}/${name}` !== program.home) rmSync(`${folder}/${name}`, { recursive: true, force: true });
+  }
+}
+
+/** Somebody else may have made the same copy in this moment; either is good. */
+function renameOrYield(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    rmSync(from, { recursive: true, force: true });
+    if (!existsSync(to)) throw error;
+  }
+}
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+/** The packages that run, with theirs. */
+function packagesOf(manifest: Manifest, found = new Set<string>()): Set<string> {
+  for (const name of Object.keys(manifest.dependencies ?? {})) {
+    if (found.has(name)) continue;
+    found.add(name);
+    packagesOf(JSON.parse(readFileSync(`${source}/node_modules/${name}/package.json`, 'utf8')) as Manifest, found);
+  }
+  return found;
+}
+
+function versionHash(): string {
+  const hash = createHash('sha256').update(process.version);
+  for (const part of parts)
+    for (const file of filesIn(part)) hash.update(`\0${file}\0`).update(readFileSync(join(source, file)));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesIn(part: string): string[] {
+  const path = join(source, part);
+  if (!statSync(path).isDirectory()) return [part];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((it) => it.isFile())
+    .map((it) => join(it.parentPath, it.name).slice(source.length + 1))
+    .sort();
+}
+
+/** Readable for everybody, writable for root; what can be run stays so. */
+function readable(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const it of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(it.parentPath, it.name);
+    if (it.isDirectory()) chmodSync(path, 0o755);
+    else if (it.isFile()) chmodSync(path, (statSync(path).mode & 0o100) === 0 ? 0o644 : 0o755);
+  }
+}
