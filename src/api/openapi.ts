@@ -1,5 +1,6 @@
 import { problems } from '#core/problem.ts';
 import { kinds } from '#kinds/index.ts';
+import { inSentence } from '#lib/text.ts';
 import { specSchema } from '#plan/schema.ts';
 
 type Json = Record<string, unknown>;
@@ -147,7 +148,7 @@ export function openApi(): Json {
     const title = kind.spec.meta?.()?.id ?? kind.kind;
     schemas[`${title}Spec`] = specSchema(kind.plural, 'input');
     schemas[title] = resourceSchema(specSchema(kind.plural, 'output') ?? {});
-    const one = { 200: ok(`The ${kind.title.toLowerCase()}.`, { $ref: `#/components/schemas/${title}` }) };
+    const one = { 200: ok(`The ${inSentence(kind.title)}.`, { $ref: `#/components/schemas/${title}` }) };
     const name = parameter('name');
     const spec = body({ $ref: `#/components/schemas/${title}Spec` });
     const base = `/v1/projects/{project}/${kind.plural}`;

@@ -4,6 +4,7 @@ import type { Stored } from '#control/store/store.ts';
 import { Problem } from '#core/problem.ts';
 import { keyOf, type Resource } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
+import { inSentence } from '#lib/text.ts';
 import { bodyOf } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 import { needs } from './steps.ts';
@@ -68,7 +69,7 @@ const place = (context: Context<Env>): { project: string; kind: AnyKind; name: s
 const missing = (kind: AnyKind, project: string, name: string): Problem =>
   new Problem('NOT_FOUND', {
     at: `${kind.plural}/${name}`,
-    message: `there is no ${kind.title.toLowerCase()} of that name in project ${project}`,
+    message: `there is no ${inSentence(kind.title)} of that name in project ${project}`,
     fix: `\`vauban get ${kind.plural}\` lists them.`,
   });
 

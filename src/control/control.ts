@@ -4,7 +4,8 @@ import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
 import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
 import { emptySnapshot, snapshotOf } from '#core/snapshot.ts';
 import { type AnyKind, kindNamed } from '#kinds/index.ts';
-import { admit } from '#plan/admit.ts';
+import { inSentence } from '#lib/text.ts';
+import { admit, type Unread, withoutImplied } from '#plan/admit.ts';
 import { compile } from '#plan/compile.ts';
 import { artifactChanges, type Difference, resourceChanges } from '#plan/difference.ts';
 import { type Declared, dotted, parseResource, parseSite, type SiteFile } from '#plan/site.ts';
@@ -252,10 +253,9 @@ export class Control {
       const rows = await this.#parts.store.resources(change.revision);
       return { snapshot: snapshotOf(rows.map((it) => it.resource)) };
     }
-    const { declared, problems } = this.#declared(change);
-    if (problems.length > 0) throw Problem.all(problems);
-    const admission = admit(declared, this.#snapshot);
-    if (admission.problems.length > 0) throw Problem.all(admission.problems);
+    const { declared, ...unread } = this.#declared(change);
+    const admission = admit(declared, this.#snapshot, unread);
+    if (admission.problems.length > 0) throw refusal(change, admission.problems);
     return { snapshot: admission.snapshot };
   }
 
@@ -264,24 +264,23 @@ export class Control {
     return state === 'applied' || state === 'pending';
   }
 
-  #declared(change: Exclude<Change, { type: 'rollback' }>): {
-    readonly declared: readonly Declared[];
-    readonly problems: readonly ProblemDocument[];
-  } {
+  #declared(change: Exclude<Change, { type: 'rollback' }>): Unread & { readonly declared: readonly Declared[] } {
     if (change.type === 'site') {
       const site = parseSite(change.files);
       const kept = this.#snapshot.resources.filter((it) => !site.projects.includes(it.project));
-      return { declared: [...kept.map(asDeclared), ...site.declared], problems: site.problems };
+      return { declared: [...kept.map(asDeclared), ...site.declared], problems: site.problems, broken: site.broken };
     }
     const key = keyOf({ project: change.project, kind: change.kind.kind, name: change.name });
-    const others = this.#snapshot.resources.filter((it) => keyOf(it) !== key).map(asDeclared);
-    const exists = others.length < this.#snapshot.resources.length;
+    const exists = this.#snapshot.resources.some((it) => keyOf(it) === key);
+    const others = withoutImplied(this.#snapshot.resources)
+      .filter((it) => keyOf(it) !== key)
+      .map(asDeclared);
     const at = `${change.kind.plural}/${change.name}`;
     if (change.type === 'delete') {
-      if (exists) return { declared: others, problems: [] };
+      if (exists) return { declared: others, problems: [], broken: [] };
       throw new Problem('NOT_FOUND', {
         at,
-        message: `there is no such ${change.kind.title.toLowerCase()} in project ${change.project}`,
+        message: `there is no such ${inSentence(change.kind.title)} in project ${change.project}`,
         fix: `\`vauban get ${change.kind.plural}\` lists them.`,
       });
     }
@@ -300,8 +299,23 @@ export class Control {
       value: change.value,
       place,
     });
-    return { declared: one.declared === undefined ? others : [...others, one.declared], problems: one.problems };
+    return {
+      declared: one.declared === undefined ? others : [...others, one.declared],
+      problems: one.problems,
+      broken: [],
+    };
   }
+}
+
+/** All mistakes of a change. What keeps a resource from being deleted is that others still refer to it. */
+function refusal(change: Change, problems: readonly ProblemDocument[]): Problem {
+  if (change.type !== 'delete' || problems.some((it) => it.code !== 'REFERENCE_DANGLING')) return Problem.all(problems);
+  const users = problems.map((it) => it.at).join(', ');
+  return new Problem('IN_USE', {
+    at: `${change.kind.plural}/${change.name}`,
+    message: `it is used by ${users}`,
+    fix: 'Delete or change what uses it first.',
+  });
 }
 
 /** A resource that is in force already, as if somebody had declared it again. */

@@ -1,15 +1,25 @@
 import * as z from 'zod';
-import { parseAddress, parsePrefix } from '#lib/ip.ts';
+import { firstOf, formatPrefix, parseAddress, parsePrefix } from '#lib/ip.ts';
 
 /** Fields that several kinds share. One string schema with one message each: a union would only say "Invalid input". */
 
 export const Prefix = z
   .string()
-  .refine(
-    (text) => parsePrefix(text) !== undefined,
-    'not a prefix such as 10.0.0.0/8 (no bits may be set beyond its length)',
-  )
+  .check(({ value, issues }) => {
+    if (parsePrefix(value) !== undefined) return;
+    const near = nearestPrefix(value);
+    const fix = near === undefined ? 'Write a prefix such as 10.0.0.0/8.' : `Did you mean ${near}?`;
+    issues.push({ code: 'custom', message: 'not a prefix such as 10.0.0.0/8', input: value, params: { fix } });
+  })
   .meta({ id: 'Prefix', examples: ['10.0.0.0/8'] });
+
+/** An address without a length is one host; bits beyond the length are the usual slip. */
+function nearestPrefix(text: string): string | undefined {
+  const [host = '', length = '32', ...rest] = text.split('/');
+  const base = parseAddress(host);
+  if (base === undefined || rest.length > 0 || !/^\d{1,2}$/.test(length) || Number(length) > 32) return undefined;
+  return formatPrefix({ base: firstOf({ base, length: Number(length) }), length: Number(length) });
+}
 
 export const Address = z
   .string()
@@ -42,8 +52,13 @@ export const Description = z.string().max(2048).default('').describe('Free text 
 
 export const Labels = z
   .record(
-    z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'not a label key'),
-    z.string().regex(/^[a-z0-9_-]{0,63}$/, 'not a label value'),
+    z
+      .string()
+      .regex(
+        /^[a-z][a-z0-9_-]{0,62}$/,
+        'not a label key such as team: a lower-case letter, then lower-case letters, digits, - and _',
+      ),
+    z.string().regex(/^[a-z0-9_-]{0,63}$/, 'not a label value: lower-case letters, digits, - and _'),
   )
   .default({})
   .describe('Key and value pairs for people and filters.');

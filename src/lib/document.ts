@@ -1,4 +1,18 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, visit } from 'yaml';
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  Parser,
+  visit,
+  type YAMLError,
+} from 'yaml';
 
 /** A path into a document: keys and indexes. */
 export type Path = readonly (string | number)[];
@@ -13,6 +27,8 @@ export interface Place {
 export interface Mistake {
   readonly place: Place;
   readonly message: string;
+  /** What to do about it. */
+  readonly fix: string;
 }
 
 export interface PlacedDocument {
@@ -37,38 +53,34 @@ export function parseDocuments(
   limits: Limits = {},
 ): { readonly documents: readonly PlacedDocument[]; readonly mistakes: readonly Mistake[] } {
   const { bytes = 4 * 1024 * 1024, depth = 32 } = limits;
-  const start = { line: 1, column: 1 };
-  if (Buffer.byteLength(text) > bytes) {
-    return { documents: [], mistakes: [{ place: start, message: `the document is larger than ${bytes} bytes` }] };
-  }
-  const tooDeep = firstTooDeep(text, depth);
-  if (tooDeep !== undefined) {
-    return { documents: [], mistakes: [{ place: tooDeep, message: `nested deeper than ${depth} levels` }] };
+  const size = Buffer.byteLength(text);
+  if (size > bytes) {
+    const message = `the document has ${megabytes(size)} MiB; ${megabytes(bytes)} MiB is the limit`;
+    return {
+      documents: [],
+      mistakes: [{ place: { line: 1, column: 1 }, message, fix: 'Split it into several files.' }],
+    };
   }
   const counter = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = counter.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const parsed = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true, strict: true });
-  if (!Array.isArray(parsed)) return { documents: [], mistakes: [] };
+  const { tokens, tooDeep } = tokensOf(text, counter, depth);
+  if (tooDeep !== undefined) {
+    const fix = 'Look for brackets or dashes that are too many here.';
+    return {
+      documents: [],
+      mistakes: [{ place: placeAt(tooDeep), message: `nested deeper than ${depth} levels`, fix }],
+    };
+  }
+  const composer = new Composer({ prettyErrors: false, uniqueKeys: true, strict: true, logLevel: 'silent' });
   const mistakes: Mistake[] = [];
   const documents: PlacedDocument[] = [];
-  for (const document of parsed) {
-    for (const error of document.errors) mistakes.push({ place: placeAt(error.pos[0]), message: error.message });
-    let levels = false;
-    visit(document, {
-      Alias: (_, node) => {
-        mistakes.push({ place: placeAt(node.range?.[0] ?? 0), message: 'aliases (*name) are not allowed here' });
-      },
-      Node: (_, __, path) => {
-        if (path.length <= depth * 2 || levels) return undefined;
-        levels = true;
-        mistakes.push({ place: start, message: `nested deeper than ${depth} levels` });
-        return visit.BREAK;
-      },
-    });
-    if (mistakes.length > 0) continue;
+  for (const document of composer.compose(tokens, false, text.length)) {
+    const own = mistakesOf(document, text, placeAt);
+    mistakes.push(...own);
+    if (own.length > 0) continue;
     const root = document.contents;
     documents.push({
       value: document.toJS({ maxAliasCount: 0 }),
@@ -78,22 +90,81 @@ export function parseDocuments(
   return { documents, mistakes };
 }
 
-/** Flow brackets and block indents are counted before parsing, because a parser recurses. */
-function firstTooDeep(text: string, depth: number): Place | undefined {
-  let level = 0;
-  let line = 1;
-  let column = 0;
-  for (const character of text) {
-    column += 1;
-    if (character === '\n') {
-      line += 1;
-      column = 0;
-    } else if (character === '[' || character === '{') level += 1;
-    else if ((character === ']' || character === '}') && level > 0) level -= 1;
-    // Brackets in strings and comments count too: the margin is for them.
-    if (level > depth * 8) return { line, column };
+const megabytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1).replace('.0', '');
+
+/** The composer recurses and the parser does not: so the parser's own stack is watched while it grows. */
+function tokensOf(
+  text: string,
+  counter: LineCounter,
+  depth: number,
+): { readonly tokens: readonly CST.Token[]; readonly tooDeep?: number } {
+  const parser = new Parser(counter.addNewLine);
+  const tokens: CST.Token[] = [];
+  counter.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    // The document itself and the scalar at the end stand on the stack too.
+    if (parser.stack.length > depth + 2) return { tokens, tooDeep: parser.offset };
   }
-  return undefined;
+  for (const token of parser.end()) tokens.push(token);
+  return { tokens };
+}
+
+function mistakesOf(document: Document.Parsed, text: string, placeAt: (offset: number) => Place): readonly Mistake[] {
+  const mistakes = new Map<string, Mistake>();
+  const add = (offset: number, it: Omit<Mistake, 'place'>): void => {
+    const place = placeAt(offset);
+    // One slip often upsets the parser twice at the same spot.
+    if (!mistakes.has(`${place.line}`)) mistakes.set(`${place.line}`, { place, ...it });
+  };
+  for (const error of [...document.errors, ...document.warnings]) add(error.pos[0], inWords(error, text));
+  if (mistakes.size > 0) return [...mistakes.values()];
+  visit(document, {
+    Alias: (_, node) =>
+      add(node.range?.[0] ?? 0, {
+        message: `aliases are not allowed here: *${node.source}`,
+        fix: 'Write the value out; a text that begins with * stands in quotes.',
+      }),
+  });
+  return [...mistakes.values()];
+}
+
+/** What the YAML parser said, for somebody who does not know its words. */
+function inWords({ code, message, pos }: YAMLError, text: string): Omit<Mistake, 'place'> {
+  const line = text.slice(text.lastIndexOf('\n', pos[0] - 1) + 1).split('\n', 1)[0] ?? '';
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return { message: 'a tab stands where spaces must', fix: 'Indent with spaces.' };
+    case 'DUPLICATE_KEY': {
+      const key = /^[^:\s,{}]+/.exec(text.slice(pos[0], pos[0] + 80))?.[0];
+      return { message: `${key ?? 'a key'} stands twice in the same mapping`, fix: 'Keep one of them, or rename it.' };
+    }
+    case 'BAD_INDENT':
+      if (/sufficiently indented and end with|must be sufficiently indented/.test(message))
+        return { message: 'a bracket is not closed before here', fix: 'Close it with } or ].' };
+      return { message: 'it is not indented like its neighbours', fix: 'Begin it in the column in which they begin.' };
+    case 'MULTILINE_IMPLICIT_KEY':
+    case 'BLOCK_AS_IMPLICIT_KEY': {
+      const [, key] = /^\s*(?:- )?([\w.-]+):\S/.exec(line) ?? [];
+      return key === undefined
+        ? { message: 'a key without a value, or a value that does not belong here', fix: 'Write `key: value`.' }
+        : { message: `after ${key}: a space is missing`, fix: `Write \`${key}: value\`.` };
+    }
+    case 'MISSING_CHAR':
+      if (message.includes('quote')) return { message: 'a quote is not closed', fix: 'Close it.' };
+      if (/expected.*[}\]]|must end with/.test(message))
+        return { message: 'a bracket is not closed before here', fix: 'Close it with } or ].' };
+      return { message: message.charAt(0).toLowerCase() + message.slice(1), fix: 'Correct the YAML.' };
+    case 'TAG_RESOLVE_FAILED':
+      return {
+        message: 'tags (!name) are not allowed here',
+        fix: 'Write the plain value; a text may stand in quotes.',
+      };
+    case 'BAD_SCALAR_START':
+      return { message: 'a plain text cannot begin with this character', fix: 'Put the text in quotes.' };
+    default:
+      return { message: message.charAt(0).toLowerCase() + message.slice(1), fix: 'Correct the YAML.' };
+  }
 }
 
 function offsetOf(root: unknown, path: Path, what: 'key' | 'value'): number {

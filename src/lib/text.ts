@@ -33,3 +33,7 @@ export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 
 
 /** "1 rule", "2 rules". */
 export const count = (n: number, noun: string, plural = `${noun}s`): string => `${n} ${n === 1 ? noun : plural}`;
+
+/** A title inside a sentence: "Firewall rule" loses its capital, "VPC network" and "Cloud NAT" keep theirs. */
+export const inSentence = (title: string): string =>
+  /^[A-Z][a-z]/.test(title) && title.slice(1) === title.slice(1).toLowerCase() ? title.toLowerCase() : title;

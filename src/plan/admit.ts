@@ -1,11 +1,11 @@
 import type { ProblemDocument } from '#core/problem.ts';
-import type { Resource, Snapshot } from '#core/resource.ts';
-import { keyOf } from '#core/resource.ts';
-import { snapshotOf } from '#core/snapshot.ts';
+import { keyOf, type Resource, type ResourceKey, type Snapshot } from '#core/resource.ts';
+import { type Draft, snapshotOf } from '#core/snapshot.ts';
 import type { Objection } from '#kinds/define.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { isEnabled } from '#kinds/service/kind.ts';
-import { didYouMean } from '#lib/text.ts';
+import { canonical } from '#lib/hash.ts';
+import { byText, didYouMean, inSentence } from '#lib/text.ts';
 import { referencesOf } from './references.ts';
 import { type Declared, dotted } from './site.ts';
 
@@ -16,25 +16,66 @@ export interface Admission {
 
 type Place = Declared['place'];
 
+/** What could not even be read: its mistakes, and the keys that stand for it. */
+export interface Unread {
+  readonly problems: readonly ProblemDocument[];
+  readonly broken: readonly ResourceKey[];
+}
+
+const nothingUnread: Unread = { problems: [], broken: [] };
+
 /**
  * Turns what people declared into a snapshot: adds what resources imply, checks services and references, chooses what was
- * left open (keeping earlier choices), and asks every kind whether the whole makes sense. Pure. With problems, the
- * snapshot must not be used.
+ * left open (keeping earlier choices), and asks every kind whether the whole makes sense. Pure. All mistakes are found in
+ * one go: what a mistake makes unusable is left out for the steps after it. With problems, the snapshot must not be used.
  */
-export function admit(declared: readonly Declared[], before: Snapshot): Admission {
+export function admit(declared: readonly Declared[], before: Snapshot, unread: Unread = nothingUnread): Admission {
+  const { wanted, places } = gathered(declared, before);
+  const problems: ProblemDocument[] = [...unread.problems];
+  const bad = new Set<ResourceKey>();
+  const report = (resource: Omit<Resource, 'spec' | 'assigned'>, objection: Objection): void => {
+    const key = keyOf(resource);
+    const { path, code = 'CONFLICTING', message, fix } = objection;
+    bad.add(key);
+    problems.push({ code, at: places.get(key)?.(path) ?? `${key} ${dotted(path)}`, message, fix });
+  };
+  const whole = snapshotOf(wanted.values());
+  const broken = new Set(unread.broken);
+  for (const resource of whole.resources) {
+    for (const objection of checkReferences(resource, whole, broken)) report(resource, objection);
+  }
+  /** In a part of the whole, what is missing may be what was left out: only contradictions are certain. */
+  const certain = ({ code = 'CONFLICTING' }: Objection): boolean =>
+    problems.length === 0 || code === 'CONFLICTING' || code === 'INVALID_DOCUMENT';
+  const sound = withoutAll(whole, bad, broken);
+  for (const kind of kinds) {
+    if (kind.assign === undefined) continue;
+    for (const resource of sound.all<unknown, unknown>(kind)) {
+      const assigned = kind.assign(resource, sound) as unknown;
+      if (!isObjection(assigned)) sound.replace({ ...resource, assigned });
+      else if (certain(assigned)) report(resource, assigned);
+      else bad.add(keyOf(resource));
+    }
+  }
+  const snapshot = withoutAll(sound, bad, broken);
+  for (const resource of snapshot.resources) {
+    const objections = kindNamed(resource.kind)?.check?.(resource, snapshot) ?? [];
+    for (const objection of objections.filter(certain)) report(resource, objection);
+  }
+  return { snapshot, problems: problems.toSorted(byPlace) };
+}
+
+function gathered(
+  declared: readonly Declared[],
+  before: Snapshot,
+): { readonly wanted: ReadonlyMap<ResourceKey, Resource>; readonly places: ReadonlyMap<ResourceKey, Place> } {
   const old = new Map(before.resources.map((it) => [keyOf(it), it]));
-  const places = new Map<string, Place>();
-  const wanted = new Map<string, Resource>();
-  const add = (it: Omit<Resource, 'assigned'>, place: Place): void => {
-    const key = keyOf(it);
+  const places = new Map<ResourceKey, Place>();
+  const wanted = new Map<ResourceKey, Resource>();
+  const add = ({ project, kind, name, spec }: Omit<Resource, 'assigned'>, place: Place): void => {
+    const key = keyOf({ project, kind, name });
     places.set(key, place);
-    wanted.set(key, {
-      project: it.project,
-      kind: it.kind,
-      name: it.name,
-      spec: it.spec,
-      assigned: old.get(key)?.assigned,
-    });
+    wanted.set(key, { project, kind, name, spec, assigned: old.get(key)?.assigned });
   };
   for (const it of declared) add({ project: it.project, kind: it.kind.kind, name: it.name, spec: it.spec }, it.place);
   for (const it of declared) {
@@ -42,36 +83,46 @@ export function admit(declared: readonly Declared[], before: Snapshot): Admissio
     if (resource === undefined) continue;
     for (const implied of it.kind.implies?.(resource) ?? []) if (!wanted.has(keyOf(implied))) add(implied, it.place);
   }
-  const problems: ProblemDocument[] = [];
-  const report = (resource: Omit<Resource, 'spec' | 'assigned'>, objection: Objection): void => {
-    const place = places.get(keyOf(resource));
-    const { path, code = 'CONFLICTING', message, fix } = objection;
-    problems.push({ code, at: place?.(path) ?? `${keyOf(resource)} ${dotted(path)}`, message, fix });
-  };
-  const snapshot = snapshotOf(wanted.values());
-  for (const resource of snapshot.resources) {
-    for (const objection of checkReferences(resource, snapshot)) report(resource, objection);
+  return { wanted, places };
+}
+
+/** The snapshot without these resources and without everything that refers to them, however far. */
+function withoutAll(snapshot: Draft, bad: ReadonlySet<ResourceKey>, broken: ReadonlySet<ResourceKey>): Draft {
+  if (bad.size === 0 && broken.size === 0) return snapshot;
+  const out = new Set<ResourceKey>([...bad, ...broken]);
+  const targets = new Map(snapshot.resources.map((it) => [keyOf(it), targetsOf(it)]));
+  for (let size = -1; size !== out.size; ) {
+    size = out.size;
+    for (const [key, list] of targets) if (list.some((it) => out.has(it))) out.add(key);
   }
-  if (problems.length > 0) return { snapshot, problems };
-  for (const kind of kinds) {
-    if (kind.assign === undefined) continue;
-    for (const resource of snapshot.all<unknown, unknown>(kind)) {
-      const assigned = kind.assign(resource, snapshot) as unknown;
-      if (isObjection(assigned)) report(resource, assigned);
-      else snapshot.replace({ ...resource, assigned });
-    }
+  return snapshotOf(snapshot.resources.filter((it) => !out.has(keyOf(it))));
+}
+
+const targetsOf = ({ project, kind, spec }: Resource): ResourceKey[] =>
+  referencesOf(kindNamed(kind)?.spec, spec).map((it) => keyOf({ project, kind: it.kind, name: it.name }));
+
+/** By file, line and column where there are such, so that a person mends from top to bottom. */
+function byPlace(a: ProblemDocument, b: ProblemDocument): number {
+  const [left, right] = [a, b].map((it) => /^(.*?):(\d+):(\d+)/.exec(it.at));
+  if (left == null || right == null) return 0;
+  return (
+    byText(left[1] ?? '', right[1] ?? '') || Number(left[2]) - Number(right[2]) || Number(left[3]) - Number(right[3])
+  );
+}
+
+/** Resources that others bring with them, as they brought them: whoever changes those gets them anew. */
+export function withoutImplied(resources: readonly Resource[]): readonly Resource[] {
+  const implied = new Map<string, string>();
+  for (const resource of resources) {
+    for (const it of kindNamed(resource.kind)?.implies?.(resource) ?? []) implied.set(keyOf(it), canonical(it.spec));
   }
-  if (problems.length > 0) return { snapshot, problems };
-  for (const resource of snapshot.resources) {
-    for (const objection of kindNamed(resource.kind)?.check?.(resource, snapshot) ?? []) report(resource, objection);
-  }
-  return { snapshot, problems };
+  return implied.size === 0 ? resources : resources.filter((it) => implied.get(keyOf(it)) !== canonical(it.spec));
 }
 
 const isObjection = (it: unknown): it is Objection =>
   it !== null && typeof it === 'object' && 'message' in it && 'fix' in it && 'path' in it;
 
-function checkReferences(resource: Resource, snapshot: Snapshot): Objection[] {
+function checkReferences(resource: Resource, snapshot: Snapshot, broken: ReadonlySet<ResourceKey>): Objection[] {
   const kind = kindNamed(resource.kind);
   if (kind === undefined) return [];
   const objections: Objection[] = [];
@@ -87,12 +138,13 @@ function checkReferences(resource: Resource, snapshot: Snapshot): Objection[] {
   for (const { path, kind: target, name } of referencesOf(kind.spec, resource.spec)) {
     const found = kindNamed(target);
     if (found === undefined || snapshot.find(found, resource.project, name) !== undefined) continue;
+    if (broken.has(keyOf({ project: resource.project, kind: target, name }))) continue;
     const near = didYouMean(name, candidates(found, snapshot, resource.project));
     const fix = near === undefined ? `Declare it under ${found.plural}, or name another.` : `Did you mean ${near}?`;
     objections.push({
       code: 'REFERENCE_DANGLING',
       path,
-      message: `there is no ${found.title.toLowerCase()} named ${name}`,
+      message: `there is no ${inSentence(found.title)} named ${name}`,
       fix,
     });
   }

@@ -9,7 +9,7 @@ export interface Reference {
 }
 
 /** Finds every reference in a spec by walking its schema: fields made with `ref()` carry the kind as `x-ref`. */
-export function referencesOf(schema: z.ZodType, spec: unknown): readonly Reference[] {
+export function referencesOf(schema: z.ZodType | undefined, spec: unknown): readonly Reference[] {
   const found: Reference[] = [];
   walk(schema, spec, [], found);
   return found;

@@ -1,8 +1,8 @@
 import type { ProblemDocument } from '#core/problem.ts';
-import { namePattern, nameRule } from '#core/resource.ts';
+import { keyOf, namePattern, nameRule, type ResourceKey } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { type PlacedDocument, parseDocuments } from '#lib/document.ts';
-import { didYouMean } from '#lib/text.ts';
+import { didYouMean, inSentence } from '#lib/text.ts';
 import { parseBy } from './issues.ts';
 
 /** One file of a site, as text. `path` is only for messages. */
@@ -25,6 +25,8 @@ export interface ParsedSite {
   readonly projects: readonly string[];
   readonly declared: readonly Declared[];
   readonly problems: readonly ProblemDocument[];
+  /** Keys of resources that are named but could not be read: whoever refers to them has made no mistake. */
+  readonly broken: readonly ResourceKey[];
 }
 
 /**
@@ -34,17 +36,19 @@ export interface ParsedSite {
 export function parseSite(files: readonly SiteFile[]): ParsedSite {
   const problems: ProblemDocument[] = [];
   const declared: Declared[] = [];
+  const broken: ResourceKey[] = [];
   const projects = new Set<string>();
   const seen = new Map<string, string>();
   for (const file of files) {
     const { documents, mistakes } = parseDocuments(file.text);
-    for (const { place, message } of mistakes) {
-      problems.push(invalid(`${file.path}:${place.line}:${place.column}`, message, 'Correct the YAML.'));
+    for (const { place, message, fix } of mistakes) {
+      problems.push(invalid(`${file.path}:${place.line}:${place.column}`, message, fix));
     }
     for (const document of documents) {
       if (document.value === null) continue;
       const parsed = parseDocument(file, document);
       problems.push(...parsed.problems);
+      broken.push(...parsed.broken);
       if (parsed.project !== undefined) projects.add(parsed.project);
       for (const it of parsed.declared) {
         const key = `${it.project}/${it.kind.plural}/${it.name}`;
@@ -64,7 +68,7 @@ export function parseSite(files: readonly SiteFile[]): ParsedSite {
   if (projects.size === 0 && problems.length === 0) {
     problems.push(invalid(files[0]?.path ?? 'site', 'no project is declared', 'Begin the file with `project: NAME`.'));
   }
-  return { projects: [...projects].sort(), declared, problems };
+  return { projects: [...projects].sort(), declared, problems, broken };
 }
 
 const invalid = (at: string, message: string, fix: string): ProblemDocument => ({
@@ -74,10 +78,8 @@ const invalid = (at: string, message: string, fix: string): ProblemDocument => (
   fix,
 });
 
-interface ParsedDocument {
+interface ParsedDocument extends Omit<ParsedSite, 'projects'> {
   readonly project?: string;
-  readonly declared: readonly Declared[];
-  readonly problems: readonly ProblemDocument[];
 }
 
 function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument {
@@ -90,15 +92,21 @@ function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument
     return {
       declared: [],
       problems: [invalid(at([]), 'a site is a mapping of kinds to resources', 'Begin with `project: NAME`.')],
+      broken: [],
     };
   }
   const { project } = root;
   if (typeof project !== 'string' || !namePattern.test(project)) {
-    const message = project === undefined ? 'the project is missing' : `project: ${nameRule}`;
-    return { declared: [], problems: [invalid(at(['project']), message, 'Begin with `project: NAME`.')] };
+    const fix = 'Begin with `project: NAME`.';
+    const it =
+      project === undefined
+        ? invalid(at([]), 'it does not say which project it is of', fix)
+        : invalid(`${at(['project'])} project`, `${JSON.stringify(project)} is ${nameRule}`, renamed(String(project)));
+    return { declared: [], problems: [it], broken: [] };
   }
   const problems: ProblemDocument[] = [];
   const declared: Declared[] = [];
+  const broken: ResourceKey[] = [];
   for (const [plural, group] of Object.entries(root)) {
     if (plural === 'project') continue;
     const kind = kindNamed(plural);
@@ -111,23 +119,25 @@ function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument
       problems.push(
         invalid(
           `${at([plural])} ${plural}`,
-          'it is not a mapping of names to resources',
-          `Write \`${plural}: { NAME: { ... } }\`.`,
+          kind.single === true ? 'it is not a mapping' : 'it is not a mapping of names to resources',
+          kind.single === true ? `Write \`${plural}: { ... }\`.` : `Write \`${plural}: { NAME: { ... } }\`.`,
         ),
       );
       continue;
     }
-    for (const [name, value] of Object.entries(group)) {
+    for (const [name, value] of kind.single === true ? [[kind.kind, group] as const] : Object.entries(group)) {
+      const above = kind.single === true ? [plural] : [plural, name];
       const place = (path: readonly (string | number)[], what?: 'key' | 'value'): string =>
-        [at([plural, name, ...path], path.length === 0 ? 'key' : what), `${plural}/${name}`, dotted(path)]
+        [at([...above, ...path], path.length === 0 ? 'key' : what), above.join('/'), dotted(path)]
           .filter(Boolean)
           .join(' ');
       const one = parseResource({ project, kind, name, value: value ?? {}, place });
       problems.push(...one.problems);
       if (one.declared !== undefined) declared.push(one.declared);
+      else broken.push(keyOf({ project, kind: kind.kind, name }));
     }
   }
-  return { project, declared, problems };
+  return { project, declared, problems, broken };
 }
 
 function unknownKind(at: string, plural: string): ProblemDocument {
@@ -159,8 +169,14 @@ export function parseResource(it: Undeclared): {
   readonly problems: readonly ProblemDocument[];
 } {
   const problems: ProblemDocument[] = [];
-  if (!namePattern.test(it.name))
-    problems.push(invalid(it.place([], 'key'), `"${it.name}" is ${nameRule}`, 'Choose another name.'));
+  if (!namePattern.test(it.name)) {
+    const fix = renamed(it.name, it.kind.alias?.(it.name));
+    problems.push(invalid(it.place([], 'key'), `${JSON.stringify(it.name)} is ${nameRule}`, fix));
+  }
+  if (it.kind.single === true && it.name !== it.kind.kind) {
+    const message = `a project has one ${inSentence(it.kind.title)}, named ${it.kind.kind}`;
+    problems.push(invalid(it.place([], 'key'), message, `Name it ${it.kind.kind}.`));
+  }
   const parsed = parseBy<unknown>(it.kind.spec, it.value);
   if (!parsed.ok) {
     problems.push(
@@ -173,6 +189,18 @@ export function parseResource(it: Undeclared): {
   if (problems.length > 0) return { problems };
   const { project, kind, name, place } = it;
   return { declared: { project, kind, name, spec: parsed.value, place }, problems };
+}
+
+const renamed = (text: string, near = asName(text)): string =>
+  near === undefined ? 'Choose another name.' : `Did you mean ${near}?`;
+
+/** The nearest name that the rule admits: `Web_1` becomes `web-1`. */
+function asName(text: string): string | undefined {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+|-+$/g, '');
+  return namePattern.test(name) ? name : undefined;
 }
 
 /** `["interfaces", 0, "address"]` as `interfaces[0].address`. */

@@ -11,7 +11,7 @@ import type { Operation } from '#control/operations.ts';
 import { Problem } from '#core/problem.ts';
 import type { Resource } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
-import { didYouMean } from '#lib/text.ts';
+import { didYouMean, inSentence } from '#lib/text.ts';
 import { unwrapped } from '#plan/issues.ts';
 import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
@@ -207,7 +207,7 @@ function createCommand(kind: AnyKind): Command<Cli> {
     ]),
   );
   return buildCommand({
-    docs: { brief: `Create: ${kind.title.toLowerCase()}` },
+    docs: { brief: `Create: ${inSentence(kind.title)}` },
     parameters: {
       flags: { ...flags, state: targetFlags.state, project: targetFlags.project },
       aliases: targetAliases,

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Resource, ref, type Snapshot } from '#core/resource.ts';
 import type { ImageInput } from '#engines/image/image.ts';
+import { shortName } from '#lib/hash.ts';
 import { defineKind } from '../define.ts';
 import { Description } from '../fields.ts';
 
@@ -61,6 +62,12 @@ export const image = defineKind<ImageSpec>({
   example: { web: { base: 'debian-12', packages: ['nginx-light'] } },
 });
 
+/** At most 40 characters, and never the same for two images. */
+function familyName(project: string, name: string): string {
+  const whole = `${project}-${name}`;
+  return whole.length <= 40 ? whole : `${whole.slice(0, 31)}-${shortName(whole, 8)}`;
+}
+
 /** What the image engine builds for a name that some instance uses; packages of all bases add up. */
 export function imageInputOf(snapshot: Snapshot, project: string, name: string): ImageInput {
   const found = snapshot.get(image, project, name);
@@ -75,7 +82,7 @@ export function imageInputOf(snapshot: Snapshot, project: string, name: string):
   }
   const below = imageInputOf(snapshot, project, found.spec.base);
   return {
-    name: `${project}-${found.name}`.slice(0, 40),
+    name: familyName(project, found.name),
     suite: below.suite,
     packages: [...new Set([...below.packages, ...found.spec.packages])].sort(),
     available: [...new Set([...below.available, ...found.spec.available])].sort(),

@@ -1,12 +1,14 @@
 import type { Resource, Snapshot } from '#core/resource.ts';
 import { keyOf } from '#core/resource.ts';
 import { contains, firstOf, lastOf, address as parse, prefix } from '#lib/ip.ts';
+import { didYouMean } from '#lib/text.ts';
 import { chooseExternal, takenExternal } from '../address/external.ts';
 import { address } from '../address/kind.ts';
 import { keepOrChoose, numericId } from '../allocation.ts';
 import type { Objection } from '../define.ts';
 import { regionOf } from '../fields.ts';
 import { INTERNET } from '../network/fabric.ts';
+import { network } from '../network/kind.ts';
 import { RESERVED, subnet } from '../subnet/kind.ts';
 import { instance } from './kind.ts';
 import type { InstanceAssigned, InstanceSpec, InterfaceAssigned, InterfaceSpec } from './spec.ts';
@@ -63,6 +65,15 @@ function onInternet({ resource, snapshot, index }: Place, spec: InterfaceSpec): 
 function inSubnet(place: Place, spec: InterfaceSpec): InterfaceAssigned | Objection {
   const { resource, snapshot, index, before } = place;
   const { project } = resource;
+  if (spec.network !== undefined && snapshot.find(network, project, spec.network) === undefined) {
+    const names = [INTERNET, ...snapshot.all(network, project).map((it) => it.name)];
+    return {
+      code: 'REFERENCE_DANGLING',
+      path: ['network'],
+      message: `there is no VPC network named ${spec.network}`,
+      fix: suggestion(spec.network, names) ?? 'Declare it under networks, or name another.',
+    };
+  }
   const region = regionOf(resource.spec.zone);
   const home =
     spec.subnet ??
@@ -189,6 +200,14 @@ function fixedToo(taken: ReadonlyMap<string, string>, resource: Instance, snapsh
   return all;
 }
 
+const suggestion = (typed: string, names: readonly string[]): string | undefined => {
+  const near = didYouMean(typed, names);
+  return near === undefined ? undefined : `Did you mean ${near}?`;
+};
+
+const externalNames = ({ project }: Instance, snapshot: Snapshot): string[] =>
+  snapshot.all(address, project).flatMap((it) => (it.spec.type === 'external' ? [it.name] : []));
+
 function chooseOutside(
   { resource, snapshot }: Place,
   spec: InterfaceSpec,
@@ -212,7 +231,9 @@ function chooseOutside(
       code: 'REFERENCE_DANGLING',
       path: ['externalAddress'],
       message: `there is no external address named ${spec.externalAddress}`,
-      fix: 'Write `none`, `ephemeral` or the name of a reserved external address.',
+      fix:
+        suggestion(spec.externalAddress, ['none', 'ephemeral', ...externalNames(resource, snapshot)]) ??
+        'Write `none`, `ephemeral` or the name of a reserved external address.',
     };
   }
   for (const other of snapshot.all(instance, resource.project)) {

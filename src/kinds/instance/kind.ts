@@ -2,7 +2,6 @@ import { keyOf } from '#core/resource.ts';
 import { defineKind } from '../define.ts';
 import { image, imageInputOf } from '../image/kind.ts';
 import { INTERNET, instanceNamespace, internetNamespace } from '../network/fabric.ts';
-import { network } from '../network/kind.ts';
 import { assign } from './assign.ts';
 import { hostsOf, toHosts, toLinks, toRecords, toStaticNat } from './fabric.ts';
 import { toMetadata } from './metadata.ts';
@@ -17,19 +16,6 @@ export const instance = defineKind<InstanceSpec, InstanceAssigned>({
   title: 'Instance',
   spec: InstanceSpec,
   assign,
-  check: ({ project, spec }, snapshot) =>
-    spec.interfaces.flatMap((it, index) =>
-      it.network === undefined || it.network === INTERNET || snapshot.find(network, project, it.network) !== undefined
-        ? []
-        : [
-            {
-              code: 'REFERENCE_DANGLING' as const,
-              path: ['interfaces', index, 'network'],
-              message: `there is no network ${it.network}`,
-              fix: 'Declare it, or name another.',
-            },
-          ],
-    ),
   meaning: (before, after) => [
     ...(before === undefined && after !== undefined ? [`starts the host ${after.name}`] : []),
     ...(before !== undefined && after === undefined ? [`deletes the host ${before.name} and its files`] : []),
@@ -49,8 +35,11 @@ export const instance = defineKind<InstanceSpec, InstanceAssigned>({
     { title: 'TAGS', value: ({ spec }) => spec.tags.join(',') },
   ],
   feeds: {
-    namespace: ({ project, name, assigned }) => [
-      { name: instanceNamespace(project, name), sysctls: { 'net.ipv4.ip_unprivileged_port_start': 0 } },
+    namespace: ({ project, name, spec, assigned }) => [
+      {
+        name: instanceNamespace(project, name),
+        sysctls: { 'net.ipv4.ip_unprivileged_port_start': 0, 'net.ipv4.ip_forward': spec.canIpForward ? 1 : 0 },
+      },
       ...(assigned.interfaces.some((it) => it.network === INTERNET) ? [internetNamespace] : []),
     ],
     link: toLinks,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Snapshot } from '#core/resource.ts';
+import { didYouMean } from '#lib/text.ts';
 import { defineKind } from '../define.ts';
 
 export const ServiceSpec = z
@@ -13,12 +14,22 @@ export const ServiceSpec = z
 
 export type ServiceSpec = z.infer<typeof ServiceSpec>;
 
+/** Services that something here asks for. Others may be declared: a site may list what it uses elsewhere. */
+const known = ['compute', 'ids', 'logging', 'servicenetworking'];
+
 /** The cloud's names, short: `ids` is ids.googleapis.com. */
 export const service = defineKind<ServiceSpec>({
   kind: 'service',
   plural: 'services',
   title: 'Service',
   spec: ServiceSpec,
+  alias: (name) => (name.endsWith('.googleapis.com') ? serviceName(name) : undefined),
+  check: ({ name }) => {
+    const near = known.includes(name) ? undefined : didYouMean(name, known);
+    return near === undefined
+      ? []
+      : [{ path: [], message: `there is no service ${name}`, fix: `Did you mean ${near}?`, code: 'UNMET' }];
+  },
   columns: [{ title: 'STATE', value: ({ spec }) => (spec.enabled ? 'ENABLED' : 'DISABLED') }],
   feeds: {},
   example: { ids: {}, servicenetworking: {}, logging: {}, compute: {} },
