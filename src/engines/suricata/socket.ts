@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { Problem } from '#core/problem.ts';
 
 /** Suricata's control socket, protocol 0.2: JSON objects, each ended by a line end. */
 export interface SuricataSocket {
@@ -20,7 +21,7 @@ export async function openSocket(path: string): Promise<SuricataSocket> {
     socket.write(`${JSON.stringify(value)}\n`);
     const answer = await answers.next(timeout);
     if (answer.return === 'OK') return answer.message;
-    throw new Error(typeof answer.message === 'string' ? answer.message : 'the engine refused the command');
+    throw refused(typeof answer.message === 'string' ? answer.message : 'the engine refused the command');
   };
   try {
     await send({ version: '0.2' }, 5000);
@@ -74,8 +75,8 @@ function lines(socket: Socket): { next(timeout: number): Promise<Answer> } {
       const answer = take();
       if (answer !== undefined) return answer;
       const left = deadline - performance.now();
-      if (socket.destroyed) throw new Error('the engine closed its control socket');
-      if (left <= 0) throw new Error(`the engine did not answer within ${timeout} ms`);
+      if (socket.destroyed) throw refused('the engine closed its control socket');
+      if (left <= 0) throw refused(`the engine did not answer within ${timeout} ms`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         wake = () => {
@@ -87,3 +88,10 @@ function lines(socket: Socket): { next(timeout: number): Promise<Answer> } {
   };
   return { next };
 }
+
+const refused = (message: string): Problem =>
+  new Problem('ENGINE_FAILED', {
+    at: 'suricata',
+    message,
+    fix: 'It is restarted by its supervisor; `vauban checks` shows its state.',
+  });
