@@ -64,7 +64,7 @@ const listing = (tree: Exclude<Tree, string>): string =>
     .map(([name, value]) => `${name}${typeof value === 'string' ? '' : '/'}\n`)
     .join('');
 
-function treeOf({ project, instance, address }: MetadataHost): Tree {
+function treeOf({ project, instance }: MetadataHost): Tree {
   return {
     instance: {
       attributes: instance.attributes,
@@ -75,16 +75,14 @@ function treeOf({ project, instance, address }: MetadataHost): Tree {
       image: instance.image,
       'machine-type': instance.machineType,
       name: instance.name,
-      'network-interfaces': [
-        {
-          'access-configs': [{ 'external-ip': instance.externalAddress, type: 'ONE_TO_ONE_NAT' }],
-          gateway: instance.gateway,
-          ip: address,
-          mac: instance.mac,
-          network: instance.network,
-          subnetmask: '255.255.255.255',
-        },
-      ],
+      'network-interfaces': instance.interfaces.map((it) => ({
+        'access-configs': [{ 'external-ip': it.externalAddress, type: 'ONE_TO_ONE_NAT' }],
+        gateway: it.gateway,
+        ip: it.address,
+        mac: it.mac,
+        network: it.network,
+        subnetmask: '255.255.255.255',
+      })),
       tags: JSON.stringify(instance.tags),
       zone: instance.zone,
     },

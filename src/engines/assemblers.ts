@@ -10,6 +10,7 @@ import { assembleNat } from './nat/assemble.ts';
 import { assembleSandboxes } from './sandbox/assemble.ts';
 import { assembleSuricata } from './suricata/assemble.ts';
 import { assembleUlogd } from './ulogd/assemble.ts';
+import { assembleUplinks } from './uplink/assemble.ts';
 
 /** The pure half of every engine: how fragments of many resources become artifacts. */
 export const assemblers: { readonly [E in keyof EngineFragments]: Assemble<EngineFragments[E]> } = {
@@ -24,4 +25,5 @@ export const assemblers: { readonly [E in keyof EngineFragments]: Assemble<Engin
   sandbox: assembleSandboxes,
   suricata: assembleSuricata,
   ulogd: assembleUlogd,
+  uplink: assembleUplinks,
 };

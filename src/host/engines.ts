@@ -10,6 +10,7 @@ import { natEngine } from '#engines/nat/driver.ts';
 import { sandboxEngine } from '#engines/sandbox/driver.ts';
 import { suricataEngine } from '#engines/suricata/driver.ts';
 import { ulogdEngine } from '#engines/ulogd/driver.ts';
+import { uplinkEngine } from '#engines/uplink/driver.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a registry of engines of every input; each judges its own by its schema
 type AnyEngine = Engine<any>;
@@ -26,6 +27,7 @@ const all: readonly AnyEngine[] = [
   sandboxEngine,
   suricataEngine,
   ulogdEngine,
+  uplinkEngine,
 ];
 
 export type Engines = ReadonlyMap<string, AnyEngine>;

@@ -30,6 +30,11 @@ export interface Kind<S, A = unknown> extends KindOf<S, A> {
   readonly service?: string;
   /** Resources that this one brings with it unless they are declared, such as the subnets of an auto mode network. */
   readonly implies?: (resource: Resource<S, A>) => readonly Omit<Resource, 'assigned'>[];
+  /**
+   * True: a project has at most one, named like its kind, and a site file holds its spec itself:
+   * `internet: { uplink: host }`.
+   */
+  readonly single?: boolean;
   /** What the snapshot as a whole must fulfil for this resource. */
   readonly check?: (resource: Resource<S, A>, snapshot: Snapshot) => readonly Objection[];
   /** Chooses what the person left open; what was chosen before is kept while it is valid. An objection when it cannot. */

@@ -4,11 +4,13 @@ import { firewallRule } from './firewall-rule/kind.ts';
 import { idsEndpoint } from './ids-endpoint/kind.ts';
 import { image } from './image/kind.ts';
 import { instance } from './instance/kind.ts';
+import { internet } from './internet/kind.ts';
 import { machineType } from './machine-type/kind.ts';
 import { nat } from './nat/kind.ts';
 import { network } from './network/kind.ts';
 import { packetMirroring } from './packet-mirroring/kind.ts';
 import { privateConnection } from './private-connection/kind.ts';
+import { projectMetadata } from './project-metadata/kind.ts';
 import { route } from './route/kind.ts';
 import { router } from './router/kind.ts';
 import { ruleSet } from './rule-set/kind.ts';
@@ -25,6 +27,8 @@ export type AnyKind = Kind<any, any>;
  */
 export const kinds: readonly AnyKind[] = [
   service,
+  projectMetadata,
+  internet,
   network,
   subnet,
   address,

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { Problem } from '#core/problem.ts';
+import { portOf, switchedOnOf, tableOf } from '#engines/uplink/render.ts';
 import { missingPackages } from './install.ts';
 
 export interface Finding {
@@ -156,7 +157,7 @@ export function requireFit(): void {
 }
 
 export interface Leftover {
-  readonly kind: 'namespace' | 'process' | 'mount' | 'cgroup' | 'folder';
+  readonly kind: 'namespace' | 'process' | 'mount' | 'cgroup' | 'folder' | 'link' | 'table';
   readonly name: string;
 }
 
@@ -180,6 +181,8 @@ export function leftovers(id: string): Leftover[] {
   for (const tree of ['/sys/fs/cgroup', ...listed('/sys/fs/cgroup').map((it) => `/sys/fs/cgroup/${it}`)]) {
     if (existsSync(`${tree}/vauban/${id}`)) found.push({ kind: 'cgroup', name: `${tree}/vauban/${id}` });
   }
+  if (existsSync(`/sys/class/net/${portOf(id)}`)) found.push({ kind: 'link', name: portOf(id) });
+  if (run(['nft', 'list', 'table', 'ip', tableOf(id)]).status === 0) found.push({ kind: 'table', name: tableOf(id) });
   if (existsSync(`/run/vauban/${id}`)) found.push({ kind: 'folder', name: `/run/vauban/${id}` });
   return found;
 }
@@ -235,6 +238,12 @@ export function removeLeftovers(id: string, say: (text: string) => void): void {
     }
   }
   for (const { name } of of('mount').toReversed()) run(['umount', '-l', name]);
+  for (const { name } of of('table')) {
+    const { stdout } = run(['nft', 'list', 'table', 'ip', name]);
+    for (const it of switchedOnOf(stdout)) run(['sysctl', '-q', '-e', '-w', `net.ipv4.conf.${it}.forwarding=0`]);
+    run(['nft', 'delete', 'table', 'ip', name]);
+  }
+  for (const { name } of of('link')) run(['ip', 'link', 'delete', name]);
   for (const { name } of of('namespace')) run(['ip', 'netns', 'delete', name]);
   for (const { name } of of('cgroup')) removeGroups(name);
   for (const { name } of of('folder')) rmSync(name, { recursive: true, force: true });

@@ -5,7 +5,12 @@ import { kinds } from '#kinds/index.ts';
 /** JSON Schema of a site file, from the kinds. Editors complete and check by it. */
 export function siteSchema(): Record<string, unknown> {
   const shape = Object.fromEntries(
-    kinds.map((kind) => [kind.plural, z.record(Name, kind.spec).optional().describe(`${kind.title}s, by name.`)]),
+    kinds.map((kind) => [
+      kind.plural,
+      kind.single === true
+        ? (kind.spec as z.ZodType).optional()
+        : z.record(Name, kind.spec).optional().describe(`${kind.title}s, by name.`),
+    ]),
   );
   const site = z.strictObject({
     project: Name.describe('The project that everything in this file belongs to.'),

@@ -7,15 +7,16 @@ export const dnsmasqId = (namespace: string): string => `dnsmasq/${namespace}`;
 
 export const assembleDns: Assemble<DnsFragment, DnsmasqInput> = (fragments) =>
   [...grouped(fragments, (it) => it.namespace)].flatMap(([namespace, group]) => {
-    const base = group.fragments.find((it) => 'listen' in it);
-    if (base === undefined || !('listen' in base)) return [];
+    const bases = group.fragments.flatMap((it) => ('listen' in it ? [it] : []));
+    const [base] = bases;
+    if (base === undefined) return [];
     const records = group.fragments.flatMap((it) => ('record' in it ? [it.record] : []));
     const input = {
       namespace,
       listen: base.listen,
       records: records.sort((a, b) => byText(a.names[0] ?? '', b.names[0] ?? '')),
-      domains: [...base.domains].sort(),
-      upstream: [...base.upstream],
+      domains: [...new Set(bases.flatMap((it) => it.domains))].sort(),
+      upstream: [...new Set(bases.flatMap((it) => it.upstream))].sort(),
     };
     return [
       { id: dnsmasqId(namespace), engine: 'dnsmasq', owners: group.owners, needs: [namespaceId(namespace)], input },

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
+import { answering } from '../answering.ts';
 import { DnsmasqInput } from './input.ts';
 import { renderConfig, renderHosts } from './render.ts';
 
@@ -23,6 +24,7 @@ export const dnsmasqEngine = defineEngine<DnsmasqInput>({
       namespace: wanted.input.namespace,
       argv: ['dnsmasq', `--conf-file=${folder}/dnsmasq.conf`],
     });
+    await answering(machine, { at: wanted.id, namespace: wanted.input.namespace, port: 53 });
     // The hosts file is read again on this signal; a resolver that was just started has read it anyway.
     if (before === config) await machine.supervisor.signal(serviceOf(wanted), 'HUP');
   },

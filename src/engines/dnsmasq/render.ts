@@ -18,7 +18,8 @@ export const renderConfig = ({ listen, domains, upstream }: DnsmasqInput, hostsF
     'domain-needed',
     'bogus-priv',
     ...domains.map((it) => `local=/${it}/`),
-    ...upstream.map((it) => `server=${it}`),
+    // With nobody to ask, a name that is not known does not exist; a refusal would be taken for a passing failure.
+    ...(upstream.length === 0 ? ['address=/#/'] : upstream.map((it) => `server=${it}`)),
     '',
   ].join('\n');
 

@@ -57,12 +57,21 @@ async function configure(machine: Machine, at: string, end: LinkEnd, before: Lin
       : `${it.destination} via ${it.via} dev ${end.name} onlink`;
   const gone = (before?.routes ?? []).filter((old) => !end.routes.some((it) => it.destination === old.destination));
   const stale = (before?.addresses ?? []).filter((old) => !end.addresses.includes(old));
+  const strangers = (before?.neighbours ?? []).filter(
+    (old) => !end.neighbours.some((it) => it.address === old.address),
+  );
+  const away = [
+    ...gone.map((it) => `route del ${it.destination} dev ${end.name}`),
+    ...stale.map((it) => `addr del ${it} dev ${end.name}`),
+    ...strangers.map((it) => `neigh del ${it.address} dev ${end.name}`),
+  ];
+  // What somebody else took away already is away as well.
+  if (away.length > 0)
+    await machine.exec(['ip', '-force', '-batch', '-'], { ...inside, stdin: `${away.join('\n')}\n` });
   const batch = [
     `link set ${end.name} arp ${end.arp ? 'on' : 'off'}`,
     ...(end.alias === '' ? [] : [`link set ${end.name} alias ${end.alias}`]),
     `link set ${end.name} up`,
-    ...gone.map((it) => `route del ${it.destination} dev ${end.name}`),
-    ...stale.map((it) => `addr del ${it} dev ${end.name}`),
     ...end.addresses.map((it) => `addr replace ${it} dev ${end.name}`),
     ...end.neighbours.map((it) => `neigh replace ${it.address} lladdr ${it.mac} dev ${end.name} nud permanent`),
     ...end.routes.map((it) => `route replace ${route(it)}`),

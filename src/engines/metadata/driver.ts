@@ -3,6 +3,7 @@ import type { Artifact } from '#core/artifact.ts';
 import { defineEngine } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { must } from '#core/run.ts';
+import { answering } from '../answering.ts';
 import { MetadataInput } from './input.ts';
 
 /**
@@ -28,6 +29,7 @@ export const metadataEngine = defineEngine<MetadataInput>({
         ...[fileOf(machine, wanted), listen],
       ],
     });
+    await answering(machine, { at: wanted.id, namespace, port: 80 });
   },
 
   async remove(machine, held) {

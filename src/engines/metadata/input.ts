@@ -19,10 +19,17 @@ export const MetadataInput = z.strictObject({
         image: z.string(),
         tags: z.array(z.string()),
         attributes: Attributes,
-        network: z.string(),
-        mac: z.string(),
-        gateway: Address,
-        externalAddress: z.string(),
+        interfaces: z
+          .array(
+            z.strictObject({
+              address: Address,
+              network: z.string(),
+              mac: z.string(),
+              gateway: Address,
+              externalAddress: z.string(),
+            }),
+          )
+          .describe('All of its interfaces, in order.'),
       }),
     }),
   ),

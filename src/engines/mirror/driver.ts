@@ -27,7 +27,12 @@ export const mirrorEngine = defineEngine<MirrorInput>({
     const values: Record<string, Record<string, number>> = {};
     for (const { comment, packets, bytes } of counters) {
       const [, policy = '', part = ''] = /^(.+):(sent|received|copy)$/.exec(comment) ?? [];
-      values[policy] = { ...values[policy], [`${part}Packets`]: packets, [`${part}Bytes`]: bytes };
+      const before = values[policy] ?? {};
+      values[policy] = {
+        ...before,
+        [`${part}Packets`]: (before[`${part}Packets`] ?? 0) + packets,
+        [`${part}Bytes`]: (before[`${part}Bytes`] ?? 0) + bytes,
+      };
     }
     return { artifact: held.id, state: 'ready', values };
   },

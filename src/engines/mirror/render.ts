@@ -12,10 +12,10 @@ export function render({ policies }: MirrorInput): string {
   return `${head}table netdev mirror {
 ${policies.map(senders).join('')}  chain sent {
     type filter hook ingress devices = { ${list} } priority -450; policy accept;
-${policies.flatMap((policy, index) => sentRules(policy, index)).join('')}  }
+${policies.flatMap(sentRules).join('')}  }
   chain received {
     type filter hook egress devices = { ${list} } priority 450; policy accept;
-${policies.flatMap((policy, index) => receivedRules(policy, index)).join('')}  }
+${policies.flatMap((policy) => receivedRules(policy, policies)).join('')}  }
 }
 `;
 }
@@ -31,26 +31,30 @@ const names = (policy: MirrorPolicy): string =>
     .map((it) => `"${it}"`)
     .join(', ')} }`;
 
-function conditions(policy: MirrorPolicy, peer: 'saddr' | 'daddr'): string {
-  const remotes = policy.remotes.length > 0 ? `ip ${peer} { ${policy.remotes.join(', ')} } ` : '';
-  const protocols =
-    policy.protocols.length > 0 ? `ip protocol { ${policy.protocols.join(', ')} } ` : 'meta protocol ip ';
-  return `${remotes}${protocols}`;
-}
+const protocolsOf = ({ protocols }: MirrorPolicy): string =>
+  protocols.length > 0 ? `ip protocol { ${protocols.join(', ')} } ` : 'meta protocol ip ';
 
-function sentRules(policy: MirrorPolicy, _index: number): string[] {
+const peerOf = ({ remotes }: MirrorPolicy, peer: 'saddr' | 'daddr'): string =>
+  remotes.length > 0 ? `ip ${peer} { ${remotes.join(', ')} } ` : '';
+
+function sentRules(policy: MirrorPolicy): string[] {
   if (policy.direction === 'ingress' || policy.sources.length === 0) return [];
-  const match = `iifname ${names(policy)} ${conditions(policy, 'daddr')}`;
+  const match = `iifname ${names(policy)} ${peerOf(policy, 'daddr')}${protocolsOf(policy)}`;
   return [`    ${match}counter dup to "${policy.sent}" accept comment "${policy.id}:sent"\n`];
 }
 
-function receivedRules(policy: MirrorPolicy, index: number): string[] {
+/** A packet that some policy already took at its sender, for the same collector, is a copy here. */
+function receivedRules(policy: MirrorPolicy, all: readonly MirrorPolicy[]): string[] {
   if (policy.direction === 'egress' || policy.sources.length === 0) return [];
-  const match = `oifname ${names(policy)} ${conditions(policy, 'saddr')}`;
-  const rest = `    ${match}counter dup to "${policy.sent}" accept comment "${policy.id}:received"\n`;
-  // When senders are mirrored as well, a packet between two mirrored hosts was already taken at its sender.
-  if (policy.direction !== 'both') return [rest];
+  const match = `oifname ${names(policy)} ${peerOf(policy, 'saddr')}`;
   const copy = policy.received === undefined ? '' : `dup to "${policy.received}" `;
-  const twice = `    ${match}ip saddr @sources_${index} counter ${copy}accept comment "${policy.id}:copy"\n`;
-  return [twice, rest];
+  const twice = all.flatMap((other, index) => {
+    if (other.sent !== policy.sent || other.direction === 'ingress' || other.sources.length === 0) return [];
+    const taken = `${peerOf(other, 'daddr')}ip saddr @sources_${index} ${other === policy ? '' : protocolsOf(other)}`;
+    return [`    ${match}${taken}${protocolsOf(policy)}counter ${copy}accept comment "${policy.id}:copy"\n`];
+  });
+  return [
+    ...twice,
+    `    ${match}${protocolsOf(policy)}counter dup to "${policy.sent}" accept comment "${policy.id}:received"\n`,
+  ];
 }

@@ -14,6 +14,7 @@ export const assembleNat: Assemble<NatFragment, NatInput> = (fragments) =>
     const input = {
       namespace,
       uplink: uplink.uplink,
+      own: [uplink.own],
       statics: statics.sort((a, b) => byText(a.inside, b.inside)),
       pools: pools.sort((a, b) => byText(a.id, b.id)),
     };

@@ -4,6 +4,9 @@ import { Address, InterfaceName, NamespaceName, Prefix, ResourceKeyText } from '
 export const NatInput = z.strictObject({
   namespace: NamespaceName,
   uplink: InterfaceName.describe('Interface that leads outside.'),
+  own: z
+    .array(Address)
+    .describe('Addresses of the namespace itself on the uplink; only its own packets leave with them.'),
   statics: z
     .array(z.strictObject({ id: ResourceKeyText, inside: Address, outside: Address }))
     .describe('One-to-one translation of a host with an external address.'),
@@ -21,7 +24,7 @@ export const NatInput = z.strictObject({
 export type NatInput = z.infer<typeof NatInput>;
 
 export type NatFragment = { readonly namespace: string } & (
-  | { readonly uplink: string }
+  | { readonly uplink: string; readonly own: string }
   | { readonly static: NatInput['statics'][number] }
   | { readonly pool: NatInput['pools'][number] }
 );

@@ -4,7 +4,7 @@ import type { NatInput } from './input.ts';
  * The whole NAT table as one transaction that replaces itself. Source ports are drawn at random (RFC 6056); a pool with
  * several addresses is dealt out by a hash of the source, so that a host keeps its address.
  */
-export function render({ uplink, statics, pools }: NatInput): string {
+export function render({ uplink, own, statics, pools }: NatInput): string {
   const outside = [...new Set([...statics.map((it) => it.outside), ...pools.flatMap((it) => it.addresses)])].sort();
   const set = (name: string, elements: readonly string[]) =>
     elements.length === 0
@@ -37,7 +37,7 @@ ${statics.length > 0 ? `    iifname "${uplink}" counter dnat to ip daddr map @in
 ${lines.map((line) => `${line}\n`).join('')}  }
   chain leave {
     type filter hook postrouting priority 150; policy accept;
-    oifname "${uplink}" ${outside.length > 0 ? 'ip saddr != @outside ' : ''}counter drop comment "untranslated"
+    oifname "${uplink}" ${own.length > 0 ? `fib saddr type local ip saddr { ${own.join(', ')} } accept\n    oifname "${uplink}" ` : ''}${outside.length > 0 ? 'ip saddr != @outside ' : ''}counter drop comment "untranslated"
   }
 }
 `;

@@ -12,6 +12,7 @@ import {
   INTERNET_ROUTER,
   instanceNamespace,
   interfaceName,
+  internetResolver,
   macOf,
   networkNamespace,
 } from '../network/fabric.ts';
@@ -107,11 +108,16 @@ export const hostNameOf = ({ project, name, spec }: Pick<Instance, 'project' | '
   `${name}.${spec.zone}.c.${project}.internal`;
 
 export const toRecords = (resource: Instance): readonly DnsFragment[] =>
-  resource.assigned.interfaces
-    .filter((it) => it.network !== INTERNET)
-    .map((it) => ({
-      namespace: networkNamespace(resource.project, it.network),
-      record: { address: it.address, names: [hostNameOf(resource), `${resource.name}.c.${resource.project}.internal`] },
-    }));
+  resource.assigned.interfaces.flatMap((it): readonly DnsFragment[] => {
+    const names =
+      it.network === INTERNET
+        ? [`${resource.name}.${INTERNET}`, `${resource.name}.${resource.project}.${INTERNET}`]
+        : [hostNameOf(resource), `${resource.name}.c.${resource.project}.internal`];
+    const namespace = networkNamespace(resource.project, it.network);
+    return [
+      { namespace, record: { address: it.address, names } },
+      ...(it.network === INTERNET ? [internetResolver] : []),
+    ];
+  });
 
 export const projectNumber = (project: string): string => numericId(`project/${project}`).slice(0, 12);

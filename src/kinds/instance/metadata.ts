@@ -1,6 +1,7 @@
 import type { Snapshot } from '#core/resource.ts';
 import type { MetadataFragment } from '#engines/metadata/input.ts';
-import { INTERNET, macOf, networkNamespace } from '../network/fabric.ts';
+import { INTERNET, INTERNET_ROUTER, macOf, networkNamespace } from '../network/fabric.ts';
+import { projectMetadata } from '../project-metadata/kind.ts';
 import { gatewayOf, subnet } from '../subnet/kind.ts';
 import { hostNameOf, type Instance, projectNumber } from './fabric.ts';
 
@@ -12,13 +13,21 @@ export function toMetadata(resource: Instance, snapshot: Snapshot): readonly Met
     ...spec.metadata,
     ...(spec.startupScript === '' ? {} : { 'startup-script': spec.startupScript }),
   };
+  const settings = snapshot.find(projectMetadata, project, projectMetadata.kind)?.spec.attributes ?? {};
+  const interfaces = assigned.interfaces.map((it) => ({
+    address: it.address,
+    network: `projects/${number}/networks/${it.network}`,
+    mac: macOf(it.address),
+    gateway: it.subnet === undefined ? INTERNET_ROUTER : gatewayOf(snapshot.get(subnet, project, it.subnet).spec),
+    externalAddress: it.external ?? (it.network === INTERNET ? it.address : ''),
+  }));
   return assigned.interfaces
     .filter((it) => it.network !== INTERNET && it.subnet !== undefined)
     .map((it) => ({
       namespace: networkNamespace(project, it.network),
       host: {
         address: it.address,
-        project: { id: project, number, attributes: {} },
+        project: { id: project, number, attributes: settings },
         instance: {
           id: assigned.id,
           name,
@@ -28,10 +37,7 @@ export function toMetadata(resource: Instance, snapshot: Snapshot): readonly Met
           image: `projects/${project}/global/images/${spec.image}`,
           tags: [...spec.tags],
           attributes,
-          network: `projects/${number}/networks/${it.network}`,
-          mac: macOf(it.address),
-          gateway: gatewayOf(snapshot.get(subnet, project, it.subnet ?? '').spec),
-          externalAddress: it.external ?? '',
+          interfaces,
         },
       },
     }));

@@ -7,7 +7,7 @@ import { natId } from '#engines/nat/assemble.ts';
 import type { SandboxFragment } from '#engines/sandbox/assemble.ts';
 import { imageInputOf } from '../image/kind.ts';
 import { machineType } from '../machine-type/kind.ts';
-import { INTERNET, instanceNamespace, METADATA_ADDRESS, networkNamespace } from '../network/fabric.ts';
+import { INTERNET, INTERNET_ROUTER, instanceNamespace, METADATA_ADDRESS, networkNamespace } from '../network/fabric.ts';
 import { hostNameOf, type Instance, linkNameOf } from './fabric.ts';
 
 /** The instance itself: its image, its size, its names. It boots when its network is there. */
@@ -15,7 +15,8 @@ export function toSandbox(resource: Instance, snapshot: Snapshot): readonly Sand
   const { project, name, spec, assigned } = resource;
   const image = imageInputOf(snapshot, project, spec.image);
   const { cpus, memoryMb } = snapshot.get(machineType, project, spec.machineType).spec;
-  const full = hostNameOf(resource);
+  const outside = assigned.interfaces[0]?.network === INTERNET;
+  const full = outside ? `${name}.${INTERNET}` : hostNameOf(resource);
   const networks = assigned.interfaces
     .filter((it) => it.network !== INTERNET)
     .map((it) => networkNamespace(project, it.network));
@@ -31,14 +32,17 @@ export function toSandbox(resource: Instance, snapshot: Snapshot): readonly Sand
         memoryMb,
         ...(spec.startupScript === '' ? {} : { startupScript: spec.startupScript }),
         running: spec.desiredStatus === 'running',
-        resolver: {
-          address: METADATA_ADDRESS,
-          search: [`${spec.zone}.c.${project}.internal`, `c.${project}.internal`, 'google.internal'],
-        },
+        resolver: outside
+          ? { address: INTERNET_ROUTER, search: [INTERNET] }
+          : {
+              address: METADATA_ADDRESS,
+              search: [`${spec.zone}.c.${project}.internal`, `c.${project}.internal`, 'google.internal'],
+            },
         hosts: assigned.interfaces.slice(0, 1).map((it) => ({ address: it.address, names: [full, name] })),
       },
       after: [
         ...assigned.interfaces.map((_, index) => linkId(linkNameOf(resource, index))),
+        ...(outside ? [dnsmasqId(INTERNET)] : []),
         ...networks.flatMap((it) => [dnsmasqId(it), metadataId(it), natId(it)]),
       ],
     },

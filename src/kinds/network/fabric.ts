@@ -1,3 +1,4 @@
+import type { DnsFragment } from '#engines/dnsmasq/input.ts';
 import type { NamespaceFragment } from '#engines/namespace/input.ts';
 import { shortName } from '#lib/hash.ts';
 
@@ -9,6 +10,11 @@ export const METADATA_ADDRESS = '169.254.169.254';
 export const UPLINK = 'up0';
 /** The simulated internet's own router address, from a range kept for documentation (RFC 5737). */
 export const INTERNET_ROUTER = '192.0.2.1';
+
+/** Addresses of networks towards the internet, for their resolvers, from a range kept for benchmarks (RFC 2544). */
+export const TRANSIT = '198.18.0.0/16';
+/** Inside the internet this address leads to the resolver of the machine, when there is an uplink. */
+export const MACHINE_RESOLVER = '192.0.2.53';
 
 export const networkNamespace = (project: string, network: string): string =>
   network === INTERNET ? INTERNET : `net.${project}.${network}`;
@@ -42,4 +48,14 @@ export const internetNamespace: NamespaceFragment = {
   name: INTERNET,
   sysctls: routerSysctls,
   addresses: [`${INTERNET_ROUTER}/32`],
+  // Addresses that nobody has lead nowhere, even when there is a way out.
+  blackholes: ['192.0.2.0/24', '203.0.113.0/24', TRANSIT],
+};
+
+/** The internet's resolver knows its hosts as NAME.internet, and what an uplink tells it. */
+export const internetResolver: DnsFragment = {
+  namespace: INTERNET,
+  listen: INTERNET_ROUTER,
+  domains: [INTERNET],
+  upstream: [],
 };

@@ -1,18 +1,33 @@
-import { keyOf } from '#core/resource.ts';
-import { byText } from '#lib/text.ts';
-import { defineKind } from '../define.ts';
-import { INTERNET, internetNamespace, METADATA_ADDRESS, networkNamespace, routerSysctls, UPLINK } from './fabric.ts';
+import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
+import type { DnsFragment } from '#engines/dnsmasq/input.ts';
+import { address, contains, prefix } from '#lib/ip.ts';
+import { firstFree } from '../allocation.ts';
+import { defineKind, type Objection } from '../define.ts';
+import {
+  INTERNET,
+  INTERNET_ROUTER,
+  internetNamespace,
+  internetResolver,
+  METADATA_ADDRESS,
+  networkNamespace,
+  routerSysctls,
+  TRANSIT,
+  UPLINK,
+} from './fabric.ts';
 import { toUplink } from './link.ts';
-import { NetworkSpec } from './spec.ts';
+import { autoRanges } from './regions.ts';
+import { type NetworkAssigned, NetworkSpec } from './spec.ts';
 
 /** nflog group of a network's firewall log; groups are counted per namespace, so one number serves all. */
 export const LOG_GROUP = 7;
 
-export const network = defineKind<NetworkSpec>({
+export const network = defineKind<NetworkSpec, NetworkAssigned>({
   kind: 'network',
   plural: 'networks',
   title: 'VPC network',
   spec: NetworkSpec,
+  implies: (resource) => autoSubnets(resource),
+  assign: (resource, snapshot) => assign(resource, snapshot),
   check: ({ name }) =>
     name === INTERNET
       ? [{ path: [], message: '`internet` is the name of the network outside', fix: 'Choose another name.' }]
@@ -43,21 +58,12 @@ export const network = defineKind<NetworkSpec>({
         },
       },
     ],
-    nat: ({ project, name, spec }) =>
-      spec.defaultInternetRoute ? [{ namespace: networkNamespace(project, name), uplink: UPLINK }] : [],
+    nat: ({ project, name, spec, assigned }) =>
+      spec.defaultInternetRoute
+        ? [{ namespace: networkNamespace(project, name), uplink: UPLINK, own: assigned.transit }]
+        : [],
     link: (resource) => toUplink(resource),
-    dnsmasq: ({ project, name }, snapshot) => [
-      {
-        namespace: networkNamespace(project, name),
-        listen: METADATA_ADDRESS,
-        domains: ['internal', ...reverseDomains],
-        upstream: snapshot.projects.length > 0 ? [] : [],
-      },
-      {
-        namespace: networkNamespace(project, name),
-        record: { address: METADATA_ADDRESS, names: ['metadata.google.internal', 'metadata'] },
-      },
-    ],
+    dnsmasq: (resource) => toResolver(resource),
     metadata: ({ project, name }) => [{ namespace: networkNamespace(project, name), listen: METADATA_ADDRESS }],
     ulogd: (resource) => [
       {
@@ -70,4 +76,58 @@ export const network = defineKind<NetworkSpec>({
   example: { 'cloud-ids': {} },
 });
 
-const reverseDomains = ['10.in-addr.arpa', '168.192.in-addr.arpa'].sort(byText);
+const TRANSITS = prefix(TRANSIT);
+
+/** The network's own address towards the internet, where its resolver asks from; kept while the network is there. */
+function assign(
+  resource: Resource<NetworkSpec, NetworkAssigned | undefined>,
+  snapshot: Snapshot,
+): NetworkAssigned | Objection {
+  const taken = new Set(
+    snapshot.all(network).flatMap((it) => {
+      const own = it.project === resource.project && it.name === resource.name;
+      const transit = (it.assigned as NetworkAssigned | undefined)?.transit;
+      return own || transit === undefined ? [] : [transit];
+    }),
+  );
+  const old = resource.assigned?.transit;
+  const kept = old !== undefined && contains(TRANSITS, address(old)) && !taken.has(old) ? old : undefined;
+  const transit = kept ?? firstFree(TRANSITS, taken, { first: 1, last: 1 });
+  return transit === undefined
+    ? { code: 'UNMET', path: [], message: 'there are too many networks', fix: 'Delete one.' }
+    : { transit };
+}
+
+/** One /20 in every region of the cloud. */
+const autoSubnets = ({ project, name, spec }: Resource<NetworkSpec, NetworkAssigned>) =>
+  spec.mode === 'custom'
+    ? []
+    : Object.entries(autoRanges).map(([region, range]) => ({
+        project,
+        kind: 'subnet',
+        name: autoSubnetName(name, region),
+        spec: { network: name, region, range, description: '' },
+      }));
+
+/** The cloud asks for at most 63 characters, which a long network name leaves no room for. */
+export const autoSubnetName = (networkName: string, region: string): string =>
+  `${networkName.slice(0, 62 - region.length).replace(/-+$/, '')}-${region}`;
+
+/** Everything below these is answered here or does not exist: private names and addresses never leave the network. */
+const ownDomains = [
+  'internal',
+  '10.in-addr.arpa',
+  '168.192.in-addr.arpa',
+  '254.169.in-addr.arpa',
+  ...Array.from({ length: 16 }, (_, index) => `${16 + index}.172.in-addr.arpa`),
+];
+
+function toResolver({ project, name, spec }: Resource<NetworkSpec>): readonly DnsFragment[] {
+  const namespace = networkNamespace(project, name);
+  const upstream = spec.defaultInternetRoute ? [INTERNET_ROUTER] : [];
+  return [
+    { namespace, listen: METADATA_ADDRESS, domains: ownDomains, upstream },
+    { namespace, record: { address: METADATA_ADDRESS, names: ['metadata.google.internal', 'metadata'] } },
+    ...(spec.defaultInternetRoute ? [internetResolver] : []),
+  ];
+}

@@ -2,23 +2,29 @@ import type { Resource } from '#core/resource.ts';
 import { firewallId } from '#engines/firewall/assemble.ts';
 import type { LinkFragment } from '#engines/link/input.ts';
 import { GATEWAY_MAC, INTERNET, INTERNET_ROUTER, interfaceName, networkNamespace, UPLINK } from './fabric.ts';
-import type { NetworkSpec } from './spec.ts';
+import type { NetworkAssigned, NetworkSpec } from './spec.ts';
 
 export const uplinkId = (project: string, network: string): string => `uplink/${project}/${network}`;
 
 const ROUTER_MAC = '02:00:5e:00:00:02';
 
 /** A network hangs on the internet by one link; which external addresses come down it, NAT and instances say. */
-export function toUplink({ project, name, spec }: Resource<NetworkSpec>): readonly LinkFragment[] {
+export function toUplink({
+  project,
+  name,
+  spec,
+  assigned,
+}: Resource<NetworkSpec, NetworkAssigned>): readonly LinkFragment[] {
   if (!spec.defaultInternetRoute) return [];
   const namespace = networkNamespace(project, name);
-  const common = { mtu: spec.mtu, arp: false, addresses: [] };
+  const common = { mtu: spec.mtu, arp: false };
   return [
     {
       id: uplinkId(project, name),
       ends: {
         a: {
           ...common,
+          addresses: [`${assigned.transit}/32`],
           namespace,
           name: UPLINK,
           alias: `${project}/network/${name}/uplink`,
@@ -29,12 +35,13 @@ export function toUplink({ project, name, spec }: Resource<NetworkSpec>): readon
         },
         b: {
           ...common,
+          addresses: [],
           namespace: INTERNET,
           name: interfaceName('n', `${project}/${name}`),
           alias: `${project}/network/${name}`,
           mac: ROUTER_MAC,
-          neighbours: [],
-          routes: [],
+          neighbours: [{ address: assigned.transit, mac: GATEWAY_MAC }],
+          routes: [{ destination: `${assigned.transit}/32` }],
           sysctls: { 'net.ipv4.conf.*.rp_filter': 1, 'net.ipv4.conf.*.send_redirects': 0 },
         },
       },

@@ -25,4 +25,9 @@ export const NetworkSpec = z
       'A private network: hosts of its subnets reach each other as far as firewall rules allow, and nothing else.',
   });
 
+export interface NetworkAssigned {
+  /** The network's own address on the internet's side of its uplink; nothing that comes to it is let in. */
+  readonly transit: string;
+}
+
 export type NetworkSpec = z.infer<typeof NetworkSpec>;

@@ -3,6 +3,8 @@ import { contains, firstOf, formatAddress, overlaps, prefix } from '#lib/ip.ts';
 import { address as addressKind } from '../address/kind.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { networkNamespace } from '../network/fabric.ts';
+import { autoSubnetName, network } from '../network/kind.ts';
+import { AUTO_BLOCK, autoRanges } from '../network/regions.ts';
 import { SubnetSpec } from './spec.ts';
 
 /** How many addresses of a subnet nobody can have: network and gateway, and the last two. */
@@ -55,6 +57,15 @@ function checkSubnet({ project, name, spec }: Resource<SubnetSpec>, snapshot: Sn
       path: ['range'],
       message: `${spec.range} is not usable for hosts (loopback, link-local, multicast or reserved)`,
       fix: 'Choose a private range such as 10.1.0.0/24.',
+    });
+  }
+  const automatic = name === autoSubnetName(spec.network, spec.region) && spec.range === autoRanges[spec.region];
+  const mode = snapshot.find(network, project, spec.network)?.spec.mode;
+  if (mode === 'auto' && !automatic && overlaps(own, prefix(AUTO_BLOCK))) {
+    objections.push({
+      path: ['range'],
+      message: `${spec.range} is inside ${AUTO_BLOCK}, which auto mode keeps for the subnets it makes`,
+      fix: `Choose a range outside of ${AUTO_BLOCK}, or set \`mode: custom\` on network ${spec.network}.`,
     });
   }
   for (const other of snapshot.all(subnet, project)) {
