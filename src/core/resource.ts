@@ -5,6 +5,16 @@ export const namePattern = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 export const nameRule =
   'not a name: a lower-case letter, then up to 62 lower-case letters, digits and dashes, no dash at the end';
 
+/** As the cloud's project ids, at most 30 characters: with kind and name a key still fits into a kernel log prefix. */
+export const projectPattern = /^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$/;
+export const projectRule =
+  'not a project: a lower-case letter, then up to 29 lower-case letters, digits and dashes, no dash at the end';
+
+export const ProjectName = z
+  .string()
+  .regex(projectPattern, projectRule)
+  .meta({ id: 'ProjectName', examples: ['cloud-ids-lab'] });
+
 export const Name = z
   .string()
   .regex(namePattern, nameRule)

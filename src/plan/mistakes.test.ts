@@ -71,7 +71,7 @@ const texts: readonly (readonly [title: string, text: string, ...expected: strin
   [
     'a project beyond the rule',
     'project: My Project\n',
-    `site.yaml:1:10 project: "My Project" ${notAName} -> Did you mean my-project?`,
+    'site.yaml:1:10 project: "My Project" is not a project: a lower-case letter, then up to 29 lower-case letters, digits and dashes, no dash at the end -> Did you mean my-project?',
   ],
   [
     'an unknown kind',

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Name } from '#core/resource.ts';
+import { Name, ProjectName } from '#core/resource.ts';
 import { kinds } from '#kinds/index.ts';
 
 /** JSON Schema of a site file, from the kinds. Editors complete and check by it. */
@@ -13,7 +13,7 @@ export function siteSchema(): Record<string, unknown> {
     ]),
   );
   const site = z.strictObject({
-    project: Name.describe('The project that everything in this file belongs to.'),
+    project: ProjectName.describe('The project that everything in this file belongs to.'),
     ...shape,
   });
   return { ...z.toJSONSchema(site, { io: 'input', target: 'draft-2020-12' }), title: 'Vauban site' };

@@ -1,5 +1,5 @@
 import type { ProblemDocument } from '#core/problem.ts';
-import { keyOf, namePattern, nameRule, type ResourceKey } from '#core/resource.ts';
+import { keyOf, namePattern, nameRule, projectPattern, projectRule, type ResourceKey } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { type PlacedDocument, parseDocuments } from '#lib/document.ts';
 import { didYouMean, inSentence } from '#lib/text.ts';
@@ -96,12 +96,16 @@ function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument
     };
   }
   const { project } = root;
-  if (typeof project !== 'string' || !namePattern.test(project)) {
+  if (typeof project !== 'string' || !projectPattern.test(project)) {
     const fix = 'Begin with `project: NAME`.';
     const it =
       project === undefined
         ? invalid(at([]), 'it does not say which project it is of', fix)
-        : invalid(`${at(['project'])} project`, `${JSON.stringify(project)} is ${nameRule}`, renamed(String(project)));
+        : invalid(
+            `${at(['project'])} project`,
+            `${JSON.stringify(project)} is ${projectRule}`,
+            renamed(String(project)),
+          );
     return { declared: [], problems: [it], broken: [] };
   }
   const problems: ProblemDocument[] = [];
@@ -169,7 +173,9 @@ export function parseResource(it: Undeclared): {
   readonly problems: readonly ProblemDocument[];
 } {
   const problems: ProblemDocument[] = [];
-  if (!namePattern.test(it.name)) {
+  if (!projectPattern.test(it.project))
+    problems.push(invalid('project', `${JSON.stringify(it.project)} is ${projectRule}`, renamed(it.project)));
+  if (it.kind.single !== true && !namePattern.test(it.name)) {
     const fix = renamed(it.name, it.kind.alias?.(it.name));
     problems.push(invalid(it.place([], 'key'), `${JSON.stringify(it.name)} is ${nameRule}`, fix));
   }
@@ -200,7 +206,7 @@ function asName(text: string): string | undefined {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+|-+$/g, '');
-  return namePattern.test(name) ? name : undefined;
+  return name !== text && namePattern.test(name) ? name : undefined;
 }
 
 /** `["interfaces", 0, "address"]` as `interfaces[0].address`. */
