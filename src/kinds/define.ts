@@ -31,7 +31,7 @@ export interface Kind<S, A = unknown> extends KindOf<S, A> {
   /** Resources that this one brings with it unless they are declared, such as the subnets of an auto mode network. */
   readonly implies?: (resource: Resource<S, A>) => readonly Omit<Resource, 'assigned'>[];
   /**
-   * True: a project has at most one, named like its kind, and a site file holds its spec itself:
+   * True: a project has at most one, named like its kind (see {@link singleName}), and a site file holds its spec itself:
    * `internet: { uplink: host }`.
    */
   readonly single?: boolean;
@@ -50,5 +50,8 @@ export interface Kind<S, A = unknown> extends KindOf<S, A> {
   /** A small complete example: name to spec, as in a site file. */
   readonly example: Readonly<Record<string, z.input<z.ZodType<S>>>>;
 }
+
+/** What the one resource of a single kind is called: `projectMetadata` gives `project-metadata`. */
+export const singleName = (kind: string): string => kind.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 export const defineKind = <S, A = unknown>(kind: Kind<S, A>): Kind<S, A> => Object.freeze(kind);

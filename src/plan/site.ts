@@ -1,5 +1,6 @@
 import type { ProblemDocument } from '#core/problem.ts';
 import { keyOf, namePattern, nameRule, projectPattern, projectRule, type ResourceKey } from '#core/resource.ts';
+import { singleName } from '#kinds/define.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { type PlacedDocument, parseDocuments } from '#lib/document.ts';
 import { didYouMean, inSentence } from '#lib/text.ts';
@@ -129,7 +130,9 @@ function parseDocument(file: SiteFile, document: PlacedDocument): ParsedDocument
       );
       continue;
     }
-    for (const [name, value] of kind.single === true ? [[kind.kind, group] as const] : Object.entries(group)) {
+    for (const [name, value] of kind.single === true
+      ? [[singleName(kind.kind), group] as const]
+      : Object.entries(group)) {
       const above = kind.single === true ? [plural] : [plural, name];
       const place = (path: readonly (string | number)[], what?: 'key' | 'value'): string =>
         [at([...above, ...path], path.length === 0 ? 'key' : what), above.join('/'), dotted(path)]
@@ -179,9 +182,9 @@ export function parseResource(it: Undeclared): {
     const fix = renamed(it.name, it.kind.alias?.(it.name));
     problems.push(invalid(it.place([], 'key'), `${JSON.stringify(it.name)} is ${nameRule}`, fix));
   }
-  if (it.kind.single === true && it.name !== it.kind.kind) {
-    const message = `a project has one ${inSentence(it.kind.title)}, named ${it.kind.kind}`;
-    problems.push(invalid(it.place([], 'key'), message, `Name it ${it.kind.kind}.`));
+  if (it.kind.single === true && it.name !== singleName(it.kind.kind)) {
+    const message = `a project has one ${inSentence(it.kind.title)}, named ${singleName(it.kind.kind)}`;
+    problems.push(invalid(it.place([], 'key'), message, `Name it ${singleName(it.kind.kind)}.`));
   }
   const parsed = parseBy<unknown>(it.kind.spec, it.value);
   if (!parsed.ok) {

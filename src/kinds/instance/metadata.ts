@@ -1,5 +1,6 @@
 import type { Snapshot } from '#core/resource.ts';
 import type { MetadataFragment } from '#engines/metadata/input.ts';
+import { singleName } from '../define.ts';
 import { INTERNET, INTERNET_ROUTER, macOf, networkNamespace } from '../network/fabric.ts';
 import { projectMetadata } from '../project-metadata/kind.ts';
 import { gatewayOf, subnet } from '../subnet/kind.ts';
@@ -13,7 +14,7 @@ export function toMetadata(resource: Instance, snapshot: Snapshot): readonly Met
     ...spec.metadata,
     ...(spec.startupScript === '' ? {} : { 'startup-script': spec.startupScript }),
   };
-  const settings = snapshot.find(projectMetadata, project, projectMetadata.kind)?.spec.attributes ?? {};
+  const settings = snapshot.find(projectMetadata, project, singleName(projectMetadata.kind))?.spec.attributes ?? {};
   const interfaces = assigned.interfaces.map((it) => ({
     address: it.address,
     network: `projects/${number}/networks/${it.network}`,

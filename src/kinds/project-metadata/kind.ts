@@ -24,5 +24,5 @@ export const projectMetadata = defineKind<ProjectMetadataSpec>({
   spec: ProjectMetadataSpec,
   columns: [{ title: 'KEYS', value: ({ spec }) => Object.keys(spec.attributes).sort().join(',') }],
   feeds: {},
-  example: { projectMetadata: { attributes: { environment: 'staging' } } },
+  example: { 'project-metadata': { attributes: { environment: 'staging' } } },
 });
