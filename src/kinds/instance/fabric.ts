@@ -4,6 +4,8 @@ import type { DnsFragment } from '#engines/dnsmasq/input.ts';
 import type { FirewallFragment } from '#engines/firewall/assemble.ts';
 import { firewallId } from '#engines/firewall/assemble.ts';
 import type { LinkFragment } from '#engines/link/input.ts';
+import { metadataId } from '#engines/metadata/assemble.ts';
+import { natId } from '#engines/nat/assemble.ts';
 import type { NatFragment } from '#engines/nat/input.ts';
 import { numericId } from '../allocation.ts';
 import {
@@ -71,9 +73,12 @@ export function toLinks(resource: Instance, snapshot: Snapshot): readonly LinkFr
           sysctls: {},
         },
       },
-      after: it.network === INTERNET ? [] : [firewallId(namespace)],
+      // An address comes up only when everything that judges or answers by addresses knows whose it is.
+      after: it.network === INTERNET ? [] : [firewallId(namespace), metadataId(namespace), natId(namespace)],
     };
-    return it.external === undefined ? [link] : [link, externalRoute(project, it.network, it.external)];
+    return it.external === undefined
+      ? [link]
+      : [link, externalRoute(snapshot.get(network, project, it.network), it.external)];
   });
 }
 

@@ -47,8 +47,9 @@ export const nat = defineKind<NatSpec, NatAssigned>({
   feeds: {
     nat: (resource, snapshot) => toNat(resource, snapshot),
     link: (resource, snapshot) => {
-      const { network } = snapshot.get(router, resource.project, resource.spec.router).spec;
-      return outside(resource, snapshot).map((it) => externalRoute(resource.project, network, it));
+      const gateway = snapshot.get(router, resource.project, resource.spec.router).spec;
+      const home = snapshot.get(network, resource.project, gateway.network);
+      return outside(resource, snapshot).map((it) => externalRoute(home, it));
     },
   },
   example: { 'nat-cloud-ids-useast1': { router: 'cr-cloud-ids-useast1' } },

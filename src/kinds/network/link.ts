@@ -50,9 +50,12 @@ export function toUplink({
   ];
 }
 
-/** An external address that leads to a network. */
-export const externalRoute = (project: string, network: string, address: string): LinkFragment => ({
-  id: uplinkId(project, network),
+/** An external address that leads to a network, through the one address of it that the internet knows as a neighbour. */
+export const externalRoute = (
+  { project, name, assigned }: Resource<NetworkSpec, NetworkAssigned>,
+  address: string,
+): LinkFragment => ({
+  id: uplinkId(project, name),
   end: 'b',
-  routes: [{ destination: `${address}/32` }],
+  routes: [{ destination: `${address}/32`, via: assigned.transit }],
 });
