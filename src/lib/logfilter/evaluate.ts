@@ -1,4 +1,4 @@
-import { compilePattern } from '../re2/matcher.ts';
+import { compilePattern } from '../pattern.ts';
 import type { FieldPath, Filter } from './ast.ts';
 import { comparer } from './compare.ts';
 import { plainLogId, plainLogName, resolveField } from './fields.ts';

@@ -174,7 +174,10 @@ describe('a mistake has a place and a way out', () => {
     ['textPayload="x', '1:13 the double quote is never closed. Add the closing ", or write \\" for a quote inside.'],
     ['(a', '1:3 a parenthesis is never closed. Add the closing ).'],
     ['a)', '1:2 a parenthesis is closed that was never opened. Remove it.'],
-    ['textPayload=~"(?=x)"', '1:14 the pattern: RE2 has no looking ahead or behind. Patterns have the syntax of RE2.'],
+    [
+      'textPayload=~"(?=x)"',
+      '1:14 the pattern: invalid or unsupported Perl syntax: (?=. Patterns have the syntax of RE2.',
+    ],
     ['log_di("x")', '1:1 there is no function log_di. Did you mean log_id?'],
     ['log_id()', '1:1 log_id takes 1 arguments. Write it as log_id("ids.googleapis.com/threat").'],
     ['ip_in_net(trace, "10/8")', '1:18 10/8 is not a network. Write it as "10.0.0.0/8" or "2001:db8::/32".'],

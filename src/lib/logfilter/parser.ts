@@ -1,4 +1,4 @@
-import { compilePattern } from '../re2/matcher.ts';
+import { compilePattern } from '../pattern.ts';
 import { didYouMean } from '../text.ts';
 import { all, any, type Comparison, everything, type Filter, not } from './ast.ts';
 import { isFunction, parseCall } from './calls.ts';
