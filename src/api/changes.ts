@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Change } from '#control/control.ts';
 import type { OperationEvent } from '#control/operations.ts';
 import { Problem } from '#core/problem.ts';
+import { begun } from './audit.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 import { needs } from './steps.ts';
@@ -56,13 +57,22 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
   app.post('/apply', needs('operator'), async (context) => {
     const request = parsedBy(SiteRequest, await bodyOf(context));
     const change: Change = { type: 'site', files: request.files };
-    const { operation } = await control.apply(change, optionsOf(context.get('identity').name, request));
-    return context.json({ operation }, 202);
+    const applied = await control.apply(change, optionsOf(context.get('identity').name, request));
+    const { files, ...rest } = request;
+    return begun(context, parts, applied, { files: files.map((it) => it.path), ...rest });
   });
 
-  app.post('/confirm', needs('operator'), async (context) => context.json({ revision: await control.confirm() }));
+  app.post('/confirm', needs('operator'), async (context) => {
+    const revision = await control.confirm();
+    context.set('note', { revision });
+    return context.json({ revision });
+  });
 
-  app.post('/revert', needs('operator'), async (context) => context.json({ revision: await control.revertPending() }));
+  app.post('/revert', needs('operator'), async (context) => {
+    const revision = await control.revertPending();
+    context.set('note', { revision });
+    return context.json({ revision });
+  });
 
   app.get('/revisions', async (context) => {
     const limit = Math.min(500, numberIn(context.req.query('limit') ?? '50', 'limit'));
@@ -88,8 +98,12 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
     const request = parsedBy(RollbackRequest, await bodyOf(context));
     const change: Change = { type: 'rollback', revision };
     if (context.req.query('dryRun') === 'true') return context.json(await control.plan(change));
-    const { operation } = await control.apply(change, optionsOf(context.get('identity').name, request));
-    return context.json({ operation }, 202);
+    return begun(
+      context,
+      parts,
+      await control.apply(change, optionsOf(context.get('identity').name, request)),
+      request,
+    );
   });
 
   app.get('/operations', (context) => context.json({ operations: operations.list() }));

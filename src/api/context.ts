@@ -1,15 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RateLimit } from '#access/limit.ts';
 import type { Identity, Role } from '#access/roles.ts';
+import type { AuditEvent } from '#control/audit.ts';
 import type { Control } from '#control/control.ts';
+import type { HealthItem } from '#control/health.ts';
 import type { LogStore } from '#control/logs/store.ts';
 import type { Observer } from '#control/observations.ts';
 import type { Operations } from '#control/operations.ts';
 import type { ResourceStore } from '#control/store/store.ts';
+import type { ThreatChange } from '#control/threats/change.ts';
 import type { ThreatStore } from '#control/threats/store.ts';
 import type { Threat } from '#control/threats/threat.ts';
 import type { Tokens } from '#control/tokens.ts';
 import type { HostLink } from '#core/host.ts';
+import type { AuditNote } from './audit.ts';
 
 /** Everything that the API answers from. */
 export interface ApiParts {
@@ -22,33 +26,16 @@ export interface ApiParts {
   readonly threats: ThreatStore;
   readonly logs: LogStore;
   readonly limit: RateLimit;
+  /** The last lines of an instance's console; undefined when there is no such instance. */
+  readonly serialText: (project: string, instance: string, lines: number) => Promise<string | undefined>;
   /** Calls the listener with every new or changed threat; returns the way to stop that. */
-  readonly onThreat: (listener: (threat: Threat) => void) => () => void;
+  readonly onThreat: (listener: (change: ThreatChange) => void) => () => void;
   /** Packets of a threat's session as a pcap file; undefined when none were kept. */
   readonly packetsOf: (threat: Threat) => Promise<Uint8Array | undefined>;
   /** Health of the parts of control itself. */
   readonly health: () => Promise<readonly HealthItem[]>;
-  readonly audit: (entry: AuditEvent) => void;
+  readonly audit: (event: AuditEvent) => void;
   readonly now: () => Date;
-}
-
-export interface HealthItem {
-  readonly part: string;
-  readonly state: 'ok' | 'warning' | 'failed';
-  readonly text: string;
-  readonly values?: Readonly<Record<string, number>>;
-}
-
-export interface AuditEvent {
-  readonly identity: Identity | undefined;
-  readonly method: string;
-  readonly resource: string;
-  readonly project: string | undefined;
-  /** HTTP status of the answer. */
-  readonly status: number;
-  readonly message: string;
-  readonly requestId: string;
-  readonly address: string;
 }
 
 export interface Bindings {
@@ -60,6 +47,8 @@ export interface Bindings {
 export interface Variables {
   identity: Identity;
   requestId: string;
+  /** For the audit log. */
+  note?: AuditNote;
 }
 
 export interface Env {

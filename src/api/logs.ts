@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import * as z from 'zod';
 import { filterOf } from '#control/logs/query.ts';
+import { Problem } from '#core/problem.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 
@@ -10,6 +11,14 @@ const ReadRequest = z.strictObject({
   order: z.enum(['newest', 'oldest']).default('newest').describe('By time.'),
   pageSize: z.int().min(1).max(1000).default(50).describe('Entries in the answer.'),
   pageToken: z.string().max(1000).optional().describe('From the answer before.'),
+});
+
+const SerialQuery = z.strictObject({
+  lines: z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, 'not a number from 1 to 999999')
+    .default('1000')
+    .describe('The last lines, at most so many and at most 1 MiB; default 1000.'),
 });
 
 /** The log explorer: all logs of a project, by the query language of Cloud Logging. */
@@ -43,6 +52,18 @@ export function logRoutes(parts: ApiParts): Hono<Env> {
         if (batch.suppressed > 0) await stream.writeSSE({ event: 'suppressed', data: String(batch.suppressed) });
       }
     });
+  });
+  app.get('/projects/:project/instances/:name/serial', async (context) => {
+    const name = context.req.param('name');
+    const { lines } = parsedBy(SerialQuery, context.req.query());
+    const text = await parts.serialText(project(context), name, Number(lines));
+    if (text === undefined)
+      throw new Problem('NOT_FOUND', {
+        at: `instances/${name}`,
+        message: `there is no instance of that name in project ${project(context)}`,
+        fix: '`vauban get instances` lists them.',
+      });
+    return context.json({ text });
   });
   return app;
 }

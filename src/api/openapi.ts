@@ -129,6 +129,15 @@ export function openApi(): Json {
         200: { description: 'A pcap file.', content: { 'application/vnd.tcpdump.pcap': {} } },
       }),
     },
+    '/v1/projects/{project}/instances/{name}/serial': {
+      get: operation(
+        'What an instance said on its console',
+        [project, parameter('name'), parameter('lines', 'query')],
+        {
+          200: ok('The last lines.', { type: 'object', required: ['text'], properties: { text: { type: 'string' } } }),
+        },
+      ),
+    },
     '/v1/projects/{project}/logs': { get: operation('Names of logs', [project], { 200: ok('Names.') }) },
     '/v1/projects/{project}/logs:read': {
       post: operation('Log entries by a query', [project], { 200: ok('A page of entries.') }, body({ type: 'object' })),

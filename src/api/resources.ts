@@ -5,6 +5,7 @@ import { Problem } from '#core/problem.ts';
 import { keyOf, type Resource } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { inSentence } from '#lib/text.ts';
+import { begun } from './audit.ts';
 import { bodyOf } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 import { needs } from './steps.ts';
@@ -115,8 +116,7 @@ export function resourceRoutes(parts: ApiParts): Hono<Env> {
         ? ({ type: 'delete', project, kind, name } as const)
         : ({ type: 'put', project, kind, name, value: await bodyOf(context), mode } as const);
     if (context.req.query('dryRun') === 'true') return context.json(await control.plan(request));
-    const { operation } = await control.apply(request, options);
-    return context.json({ operation }, 202);
+    return begun(context, parts, await control.apply(request, options));
   };
   app.post(`${base}/:name`, needs('operator'), (context) => change(context, 'create'));
   app.put(`${base}/:name`, needs('operator'), (context) => change(context, 'replace'));

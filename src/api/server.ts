@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { mayAct } from '#access/roles.ts';
+import type { AuditEvent } from '#control/audit.ts';
 import type { Settings } from '#core/deployment.ts';
 import { asProblem, Problem, problems } from '#core/problem.ts';
 import { kindNamed } from '#kinds/index.ts';
@@ -27,15 +29,11 @@ export async function listen({ parts, hostSocket, settings, key, certificate }: 
   server.headersTimeout = 10_000;
   server.requestTimeout = 60_000;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const opening: Opening = { parts, hostSocket, request, socket, head };
     try {
-      openSession({ parts, hostSocket }, request, socket, head);
+      openSession(opening);
     } catch (error) {
-      const problem = asProblem(error);
-      const body = JSON.stringify({ error: problem });
-      const { status, title } = problems[problem.code];
-      socket.end(
-        `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-      );
+      refuse(opening, asProblem(error));
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -55,38 +53,37 @@ export async function listen({ parts, hostSocket, settings, key, certificate }: 
   return server;
 }
 
+interface Opening {
+  readonly parts: ApiParts;
+  readonly hostSocket: string;
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+const tokenOf = ({ request }: Opening): string | undefined =>
+  /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '')?.[1];
+
+const targetOf = ({ request }: Opening): { readonly project: string; readonly name: string } => {
+  const path = /^\/v1\/projects\/([^/]+)\/instances\/([^/]+)\/session$/;
+  const [, project = '', name = ''] = path.exec(request.url ?? '') ?? [];
+  return { project, name };
+};
+
 /** `/v1/projects/P/instances/N/session` with `Upgrade: vauban-session`. */
-function openSession(
-  { parts, hostSocket }: Pick<ServerParts, 'parts' | 'hostSocket'>,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): void {
-  const token = /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '')?.[1];
-  const identity = parts.tokens.identify(token);
+function openSession(opening: Opening): void {
+  const { parts, hostSocket, socket, head } = opening;
+  const identity = parts.tokens.identify(tokenOf(opening));
   if (typeof identity === 'string')
     throw new Problem('UNAUTHENTICATED', {
       at: 'authorization',
       message: identity.replaceAll('-', ' '),
       fix: 'Send `Authorization: Bearer TOKEN`.',
     });
-  const [, project = '', name = ''] =
-    /^\/v1\/projects\/([^/]+)\/instances\/([^/]+)\/session$/.exec(request.url ?? '') ?? [];
+  const { project, name } = targetOf(opening);
   const kind = kindNamed('instances');
   const stored = kind === undefined ? undefined : parts.control.stored(project, kind, name);
-  const allowed = mayAct(identity, 'operator').allowed;
-  const status = !allowed ? 403 : stored === undefined ? 404 : 101;
-  parts.audit({
-    identity,
-    method: 'SESSION',
-    resource: `projects/${project}/instances/${name}`,
-    project,
-    status,
-    message: '',
-    requestId: '',
-    address: request.socket.remoteAddress ?? '',
-  });
-  if (!allowed)
+  if (!mayAct(identity, 'operator').allowed)
     throw new Problem('PERMISSION_DENIED', {
       at: name,
       message: `token ${identity.name} has the role ${identity.role}; this needs operator`,
@@ -100,12 +97,62 @@ function openSession(
     });
   const artifact = sandboxArtifact(parts, stored.resource);
   socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: vauban-session\r\n\r\n');
-  relay({ hostSocket, artifact }, socket, head);
+  const onCommand = (command: Command): void => audit(opening, { status: 101, message: '', request: { ...command } });
+  relay({ hostSocket, artifact, onCommand }, socket, head);
+}
+
+function refuse(opening: Opening, problem: Problem): void {
+  const body = JSON.stringify({ error: problem });
+  const { status, title } = problems[problem.code];
+  audit(opening, { status, message: problem.message });
+  opening.socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function audit(opening: Opening, outcome: Pick<AuditEvent, 'status' | 'message' | 'request'>): void {
+  const { parts, request } = opening;
+  const identity = parts.tokens.identify(tokenOf(opening));
+  const { project, name } = targetOf(opening);
+  const userAgent = request.headers['user-agent'];
+  parts.audit({
+    identity: typeof identity === 'string' ? undefined : identity,
+    method: 'vauban.v1.instances.exec',
+    resource: `projects/${project}/instances/${name}`,
+    projects: [project],
+    requestId: randomUUID(),
+    address: request.socket.remoteAddress ?? '',
+    ...(userAgent === undefined ? {} : { userAgent }),
+    ...outcome,
+  });
+}
+
+/** What a session runs, as the audit log shows it. */
+interface Command {
+  readonly user: string;
+  /** One word per element; empty: a shell. Cut where it is very long. */
+  readonly argv: readonly string[];
+}
+
+const wordLimit = 1000;
+
+/** Reads the first frame of a session, whatever the client put there. */
+function commandOf(first: object): Command {
+  const argv = 'argv' in first && Array.isArray(first.argv) ? first.argv : [];
+  const words = argv.slice(0, 100).map((it) => String(it).slice(0, wordLimit));
+  return {
+    user: 'user' in first ? String(first.user).slice(0, 32) : 'root',
+    argv: words.length === 1 && words[0] === '' ? [] : words,
+  };
 }
 
 /** Only the first frame is looked at: the artifact in it is ours to say, not the client's. */
 function relay(
-  { hostSocket, artifact }: { readonly hostSocket: string; readonly artifact: string },
+  {
+    hostSocket,
+    artifact,
+    onCommand,
+  }: { readonly hostSocket: string; readonly artifact: string; readonly onCommand: (command: Command) => void },
   client: Duplex,
   head: Buffer,
 ): void {
@@ -137,7 +184,11 @@ function relay(
     try {
       for (const frame of reader.push(chunk)) {
         if (opened) pass(encodeFrame(frame.type, frame.payload));
-        else pass(encodeJsonFrame('input', { ...(JSON.parse(frame.payload.toString()) as object), artifact }));
+        else {
+          const wanted = JSON.parse(frame.payload.toString()) as object;
+          onCommand(commandOf(wanted));
+          pass(encodeJsonFrame('input', { ...wanted, artifact }));
+        }
         opened = true;
       }
     } catch {

@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { mayAct, type Role } from '#access/roles.ts';
 import { asProblem, Problem, problems } from '#core/problem.ts';
+import { actionOf, eventOf, isRefusal } from './audit.ts';
 import type { ApiParts, Env } from './context.ts';
 
 /** Bytes of a request: a site of several thousand resources. */
@@ -65,22 +66,16 @@ export const authenticated =
     await next();
   };
 
-/** What changes something is written down, whatever came of it. */
+/** What changes something is written down, whatever came of it; what only asks, when it was refused. */
 export const audited =
   (parts: ApiParts): MiddlewareHandler<Env> =>
   async (context, next) => {
     await next();
-    if (context.req.method === 'GET' || context.req.method === 'HEAD') return;
-    parts.audit({
-      identity: context.get('identity'),
-      method: `${context.req.method} ${context.req.path}`,
-      resource: context.req.path.replace(/^\/v1\//, ''),
-      project: context.req.param('project'),
-      status: context.res.status,
-      message: context.error === undefined ? '' : asProblem(context.error).message,
-      requestId: context.get('requestId'),
-      address: addressOf(context),
-    });
+    const { status } = context.res;
+    const { reads } = actionOf(context.req.method, context.req.path, context.req.query());
+    if (reads && !isRefusal(status)) return;
+    const message = context.error === undefined ? '' : asProblem(context.error).message;
+    parts.audit({ ...eventOf(context), status, message });
   };
 
 export const needs =

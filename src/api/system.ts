@@ -48,6 +48,7 @@ export function systemRoutes(parts: ApiParts): Hono<Env> {
   app.post('/tokens', needs('admin'), async (context) => {
     const { name, role, expireTime } = parsedBy(TokenRequest, await bodyOf(context));
     const token = parts.tokens.create({ name, role, ...(expireTime === undefined ? {} : { expireTime }) });
+    context.set('note', { request: { name, role } });
     return context.json({ name, role, token }, 201);
   });
   app.delete('/tokens/:name', needs('admin'), (context) => {

@@ -5,6 +5,7 @@ import { severities, type Threat } from '#control/threats/threat.ts';
 import { Problem } from '#core/problem.ts';
 import { parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
+import { streamThreats } from './threat-stream.ts';
 
 const Time = z.iso.datetime({ offset: true });
 const Flag = z.enum(['true', 'false']);
@@ -64,30 +65,8 @@ export function threatRoutes(parts: ApiParts): Hono<Env> {
     const project = context.req.param('project');
     const { minimumSeverity, fold } = parsedBy(StreamQuery, context.req.query());
     const least = minimumSeverity === undefined ? 0 : severities.indexOf(minimumSeverity);
-    const wanted = (it: Threat): boolean =>
-      it.project === project && severities.indexOf(it.severity) >= least && (fold !== 'true' || !it.folded);
-    return streamSSE(context, async (stream) => {
-      const queue: Threat[] = [];
-      let wake = () => {};
-      const stop = parts.onThreat((threat) => {
-        // A reader who does not read is cut off; the list has everything.
-        if (wanted(threat) && queue.length < 10_000) queue.push(threat);
-        wake();
-      });
-      const beat = setInterval(() => wake(), 15_000);
-      stream.onAbort(() => wake());
-      while (!stream.aborted) {
-        const threat = queue.shift();
-        if (threat !== undefined)
-          await stream.writeSSE({ event: 'threat', id: threat.id, data: JSON.stringify(threat) });
-        else {
-          await new Promise<void>((resolve) => (wake = resolve));
-          if (queue.length === 0) await stream.writeSSE({ event: 'beat', data: '' });
-        }
-      }
-      clearInterval(beat);
-      stop();
-    });
+    const wanted = (it: Threat): boolean => severities.indexOf(it.severity) >= least && (fold !== 'true' || !it.folded);
+    return streamSSE(context, (stream) => streamThreats(stream, parts, { project, wanted }));
   });
 
   app.get(`${base}/:id`, async (context) =>

@@ -13,13 +13,16 @@ export interface TableOf<T> {
 
 /** Prints a list in the format that was asked for. */
 export function printList<T>(cli: Cli, format: Format, items: readonly T[], table: TableOf<T>): void {
-  if (format === 'json') return cli.print(JSON.stringify(items, null, 2));
-  if (format === 'yaml') return cli.print(toYaml(items));
-  if (format === 'name') return items.forEach((it) => cli.print(table.name(it)));
-  if (items.length === 0) return cli.note(table.empty);
-  const rows = [table.columns.map((it) => it.title), ...items.map((item) => table.columns.map((it) => it.value(item)))];
+  if (format === 'json') cli.print(JSON.stringify(items, null, 2));
+  else if (format === 'yaml') cli.print(toYaml(items));
+  else if (format === 'name') for (const it of items) cli.print(table.name(it));
+  else if (items.length === 0) cli.note(table.empty);
+  else printTable(cli, items, table);
+}
+
+function printTable<T>(cli: Cli, items: readonly T[], { columns }: TableOf<T>): void {
+  const rows = [columns.map((it) => it.title), ...items.map((item) => columns.map((it) => it.value(item)))];
   for (const [index, row] of aligned(rows).entries()) cli.print(index === 0 ? cli.style.bold(row) : row);
-  return undefined;
 }
 
 /** Prints one thing: YAML unless JSON was asked for. */
@@ -40,3 +43,14 @@ export function aligned(rows: readonly (readonly string[])[]): string[] {
       .trimEnd(),
   );
 }
+
+/**
+ * Text of somebody else as it is safe on a terminal: colours and carriage returns are dropped, other control characters
+ * are shown as `\x1b`.
+ */
+export const printable = (text: string): string =>
+  text
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+    .replace(/\x1b\[[0-9;]*m|\r(?=\n|$)/g, '')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: as above; newline and tab stay
+    .replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`);

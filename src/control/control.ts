@@ -42,6 +42,8 @@ export interface ControlParts {
   readonly operations: Operations;
   readonly now: () => Date;
   readonly log: (text: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** Told before the machine is changed; what it logs from then on may be by these rules. */
+  readonly onCandidate?: (snapshot: Snapshot) => void;
   /** Told whenever another revision is in force. */
   readonly onSnapshot: (snapshot: Snapshot) => void;
 }
@@ -204,6 +206,7 @@ export class Control {
         artifacts: artifacts.map(mutable),
         ...(confirmSeconds === undefined ? {} : { confirmSeconds }),
       };
+      this.#parts.onCandidate?.(snapshot);
       await host.hold(request, (event) => operations.tell(id, event));
       const before =
         confirmSeconds === undefined ? undefined : new Date(now().getTime() + confirmSeconds * 1000).toISOString();

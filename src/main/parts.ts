@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { RateLimit } from '#access/limit.ts';
-import type { ApiParts, AuditEvent, HealthItem } from '#api/context.ts';
+import type { ApiParts } from '#api/context.ts';
+import { AuditLog } from '#control/audit.ts';
 import { Control } from '#control/control.ts';
 import { Detection } from '#control/detection.ts';
+import { healthOf } from '#control/health.ts';
 import { localHost } from '#control/link/host.ts';
-import { auditEntry } from '#control/logs/entries/audit.ts';
-import { openLogStore } from '#control/logs/sqlite.ts';
+import { Logging } from '#control/logging.ts';
 import { Observer } from '#control/observations.ts';
 import { Operations } from '#control/operations.ts';
 import { openDatabase } from '#control/store/database.ts';
@@ -16,7 +16,6 @@ import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
 import type { Deployment } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
-import { count } from '#lib/text.ts';
 
 export interface Running {
   readonly parts: ApiParts;
@@ -26,6 +25,8 @@ export interface Running {
 
 /** Days that threats, sessions and logs are kept. */
 const RETENTION_DAYS = 30;
+/** Bytes that logs may take on disk. */
+const LOG_BYTES = 2 * 1024 ** 3;
 
 /** Puts control together. Everything it needs of the machine comes through the host agent's socket and a few files. */
 export async function startControl(deployment: Deployment): Promise<Running> {
@@ -46,17 +47,25 @@ export async function startControl(deployment: Deployment): Promise<Running> {
   const observer = new Observer({ host, now: () => Date.now() });
   const threats = openThreatStore(`${deployment.controlState}/threats.db`);
   const detection = new Detection({ deployment, store: threats, retentionDays: RETENTION_DAYS });
-  const logs = openLogStore({ path: `${deployment.controlState}/logs.db` });
+  const logging = new Logging({
+    deployment,
+    threats,
+    pipeline: detection.pipeline,
+    retention: { days: RETENTION_DAYS, bytes: LOG_BYTES },
+    now,
+    log,
+  });
   const control = new Control({
     store,
     host,
     operations,
     now,
     log,
+    onCandidate: (snapshot) => logging.expect(snapshot),
     onSnapshot: (snapshot) => {
-      void detection
-        .follow(snapshot)
-        .catch((error: unknown) => log('detection cannot follow', { problem: asProblem(error) }));
+      for (const [name, part] of Object.entries({ detection, logging })) {
+        part.follow(snapshot).catch((error: unknown) => log(`${name} cannot follow`, { problem: asProblem(error) }));
+      }
     },
   });
   const agree = async (): Promise<void> => {
@@ -69,6 +78,12 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     .catch((error: unknown) => log('the host agent is not there yet', { problem: asProblem(error).toJSON() }));
   const watching = setInterval(() => void agree(), 1000);
 
+  const audit = new AuditLog({
+    append: (entries) => logging.store.append(entries),
+    projects: () => control.snapshot.projects,
+    now,
+    log,
+  });
   const parts: ApiParts = {
     control,
     store,
@@ -77,19 +92,14 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     observer,
     tokens,
     threats,
-    logs,
+    logs: logging.store,
+    serialText: (project, instance, lines) => logging.serialText(project, instance, lines),
     limit: new RateLimit({ rate: 100, burst: 400 }),
-    onThreat: (listener) =>
-      detection.pipeline.listen((change) => {
-        if (change.kind === 'opened') listener(change.threat);
-      }),
+    onThreat: (listener) => detection.pipeline.listen(listener),
     packetsOf: (threat: Threat) => detection.packetsOf(threat),
-    health: () => healthOf({ control, observer, detection }),
-    audit: (event) => {
-      void logs
-        .append(auditEntries(event, control.snapshot.projects, now()))
-        .catch((error: unknown) => log('an audit entry was lost', { event, problem: asProblem(error) }));
-    },
+    health: () =>
+      healthOf({ control, observer, feeds: () => detection.pipeline.health(), logs: () => logging.health() }),
+    audit: (event) => audit.write(event),
     now,
   };
   return {
@@ -98,62 +108,9 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     stop: async () => {
       clearInterval(watching);
       await detection.pipeline.stop();
+      await logging.stop();
       await threats.close();
-      await logs.close();
       database.close();
     },
   };
-}
-
-async function healthOf(parts: {
-  readonly control: Control;
-  readonly observer: Observer;
-  readonly detection: Detection;
-}): Promise<readonly HealthItem[]> {
-  const seen = await parts.observer.latest();
-  const failed = seen.list.filter((it) => it.state === 'failed');
-  const machine: HealthItem =
-    seen.problem !== undefined
-      ? { part: 'host', state: 'failed', text: seen.problem }
-      : failed.length > 0
-        ? {
-            part: 'host',
-            state: 'failed',
-            text: failed.map((it) => `${it.artifact}: ${it.detail ?? 'failed'}`).join('; '),
-          }
-        : {
-            part: 'host',
-            state: 'ok',
-            text: `${count(parts.control.artifacts.length, 'artifact')} held, revision ${parts.control.head}`,
-          };
-  const feeds = parts.detection.pipeline.health().map((it): HealthItem => {
-    const lost = it.gaps > 0 ? `, ${count(it.gaps, 'gap')}` : '';
-    return {
-      part: `detection ${it.project}/${it.endpoint}`,
-      state: it.state === 'failing' ? 'failed' : it.malformed > 0 || it.gaps > 0 ? 'warning' : 'ok',
-      text:
-        it.trouble ??
-        `${count(it.lines, 'event')} read, ${it.malformed} malformed, ${it.lagBytes} bytes waiting${lost}`,
-      values: { lines: it.lines, malformed: it.malformed, lagBytes: it.lagBytes, linesPerSecond: it.linesPerSecond },
-    };
-  });
-  return [machine, ...feeds];
-}
-
-/** One entry in the project that it concerns, or in every project when it concerns all. */
-function auditEntries(event: AuditEvent, projects: readonly string[], at: Date) {
-  const concerned = event.project === undefined ? projects : [event.project];
-  return concerned.map((project) =>
-    auditEntry({
-      project,
-      id: `${event.requestId || randomUUID()}-${project}`.slice(0, 128),
-      at: at.toISOString(),
-      principal: event.identity?.name ?? 'anonymous',
-      service: 'vauban',
-      method: event.method,
-      resource: event.resource,
-      callerIp: event.address,
-      ...(event.status < 400 ? {} : { failure: { code: event.status, message: event.message } }),
-    }),
-  );
 }

@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { LogEntry } from '#core/log.ts';
 import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
-import { type Format, toYaml } from '../output.ts';
+import { type Format, printable, toYaml } from '../output.ts';
 
 const filterParameter = {
   kind: 'tuple',
@@ -15,7 +15,7 @@ const filterParameter = {
 function lineOf(entry: LogEntry): string {
   const log = decodeURIComponent(entry.logName.split('/logs/')[1] ?? '');
   const payload = entry.textPayload ?? JSON.stringify(entry.jsonPayload ?? entry.protoPayload ?? {});
-  return `${entry.timestamp.slice(0, 23)}  ${(entry.severity ?? 'DEFAULT').padEnd(8)}  ${log}  ${payload}`;
+  return printable(`${entry.timestamp.slice(0, 23)}  ${(entry.severity ?? 'DEFAULT').padEnd(8)}  ${log}  ${payload}`);
 }
 
 function show(cli: Cli, format: Format, entry: LogEntry): void {
@@ -104,7 +104,7 @@ const serial = buildCommand({
       `/v1/projects/${project}/instances/${encodeURIComponent(instance)}/serial`,
       { lines: String(flags.limit) },
     );
-    this.stdout.write(text);
+    this.stdout.write(printable(text));
   },
 });
 

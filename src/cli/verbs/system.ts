@@ -1,6 +1,6 @@
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import { type Role, roles } from '#access/roles.ts';
-import type { HealthItem } from '#api/context.ts';
+import type { HealthItem } from '#control/health.ts';
 import type { TokenEntry } from '#control/tokens.ts';
 import { type Cli, clientOf, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { buildCommand, buildRouteMap } from '@stricli/core';
-import { type Severity, severities, type Threat } from '#control/threats/threat.ts';
+import { numberOf, type Severity, severities, type Threat, timeText } from '#control/threats/threat.ts';
+import { logIds } from '#core/log.ts';
 import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
 import { type Format, printList, printOne, type TableOf, toYaml } from '../output.ts';
@@ -106,18 +107,46 @@ const tail = buildCommand({
     const query = new URLSearchParams({ fold: String(flags.fold) });
     const severity = upper(flags.severity);
     if (severity !== undefined) query.set('minimumSeverity', severity);
+    const shown = new Map<string, number>();
     for await (const { event, data } of client.events(`/v1/projects/${project}/threats:stream?${query}`)) {
-      if (event !== 'threat') continue;
+      if (event !== 'threat' && event !== 'update') continue;
       const threat = JSON.parse(data) as Threat;
+      // Of updates only those that say something new to a person: it was seen again.
+      const before = shown.get(threat.id) ?? (event === 'update' ? 1 : 0);
+      if (threat.repeatCount <= before) continue;
+      remember(shown, threat);
       if (flags.output === 'json') this.print(JSON.stringify(threat));
       else if (flags.output === 'yaml') this.print(`---\n${toYaml(threat)}`);
-      else
-        this.print(
-          `${threat.alertTime.slice(0, 19)}  ${threat.severity.padEnd(13)}  ${threat.name}  ${end(threat.source)} -> ${end(threat.destination)}${threat.repeatCount > 1 ? `  x${threat.repeatCount}` : ''}`,
-        );
+      else this.print(lineOf(threat));
     }
   },
 });
+
+/** A threat grows for a few seconds only, so the counts of the last ones are enough. */
+function remember(shown: Map<string, number>, { id, repeatCount }: Threat): void {
+  shown.set(id, repeatCount);
+  if (shown.size <= 1000) return;
+  for (const oldest of shown.keys()) {
+    shown.delete(oldest);
+    if (shown.size <= 500) break;
+  }
+}
+
+function lineOf(threat: Threat): string {
+  const { alertTime, severity, name, source, destination, repeatCount } = threat;
+  const times = repeatCount > 1 ? `  x${repeatCount}` : '';
+  return `${alertTime.slice(0, 19)}  ${severity.padEnd(13)}  ${name}  ${end(source)} -> ${end(destination)}${times}`;
+}
+
+/** The command that shows the log entries of a threat: its own and, where it was seen twice, that of the other copy. */
+export function logCommand({ id, twin }: Pick<Threat, 'id' | 'twin'>, project?: string): string {
+  const ids = [id, ...(twin === undefined ? [] : [twin])].sort();
+  const [first = '', last = first] = ids.map((it) => timeText(numberOf(it) ?? 0));
+  const when = twin === undefined ? `timestamp="${first}"` : `timestamp>="${first}" AND timestamp<="${last}"`;
+  const which = twin === undefined ? `"${id}"` : `(${ids.map((it) => `"${it}"`).join(' OR ')})`;
+  const filter = `log_id("${logIds.threat}") AND ${when} AND insertId=${which}`;
+  return `vauban logs read ${project === undefined ? '' : `--project ${project} `}'${filter}'`;
+}
 
 const describe = buildCommand({
   docs: { brief: 'Show everything about one threat; with --pcap the packets of its session' },
@@ -149,6 +178,7 @@ const describe = buildCommand({
     if (flags.output !== 'table') return printOne(this, flags.output, threat);
     const { payload, packet, ...rest } = threat;
     this.print(toYaml(rest));
+    this.print(`log: ${logCommand(threat, flags.project)}`);
     if (payload !== undefined) {
       this.print(`payload${payload.truncated ? ' (cut)' : ''}: |`);
       for (const line of printable(Buffer.from(payload.base64, 'base64'))) this.print(`  ${line}`);

@@ -2,10 +2,21 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { LogEntry } from '#core/log.ts';
 import { predicate } from '#lib/logfilter/evaluate.ts';
 import { type Conditions, extract } from '#lib/logfilter/extract.ts';
+import { isTransient } from '../reading/transient.ts';
 import { merge } from './merge.ts';
 import { pageToken, placeOfToken } from './page.ts';
 import { comparePlaces, type Place, type Placed, placed } from './placed.ts';
-import type { LogOrder, LogPage, LogQuery, LogSource, LogStore, Retention, TailBatch, TailQuery } from './store.ts';
+import type {
+  LogOrder,
+  LogPage,
+  LogQuery,
+  LogSource,
+  LogStore,
+  Reading,
+  Retention,
+  TailBatch,
+  TailQuery,
+} from './store.ts';
 import { LogTable } from './table.ts';
 import { LogBus, tail } from './tail.ts';
 
@@ -30,10 +41,12 @@ export function openLogStore(options: LogStoreOptions): LogStore {
   const bus = new LogBus();
   const sources = options.sources ?? [];
   return Object.freeze({
-    append: async (entries: readonly LogEntry[]) => {
-      const fresh = table.append(entries);
+    append: async (entries: readonly LogEntry[], reading?: Reading) => {
+      const fresh = table.append(entries, reading);
       if (fresh.length > 0) bus.publish(fresh);
     },
+    readings: async () => table.readings(),
+    forget: async (reading: string) => table.forget(reading),
     query: (query: LogQuery) => page(table, options, query),
     tail: (query: TailQuery): AsyncIterable<TailBatch> =>
       tail([bus.subscribe, ...sources.map((source) => source.subscribe.bind(source))], query),
@@ -43,6 +56,7 @@ export function openLogStore(options: LogStoreOptions): LogStore {
     },
     removeLog: async (logName: string) => table.removeLog(logName),
     retain: async (retention: Retention) => retain(table, retention),
+    isTransient,
     close: async () => table.close(),
   });
 }

@@ -1,6 +1,7 @@
 import type { LogEntry } from '#core/log.ts';
 import type { Filter } from '#lib/logfilter/ast.ts';
 import type { Conditions } from '#lib/logfilter/extract.ts';
+import type { Cursor } from '../reading/reader.ts';
 
 /** By timestamp, then insertId, then log name. */
 export type LogOrder = 'oldest-first' | 'newest-first';
@@ -64,9 +65,24 @@ export interface Retention {
   readonly bytes?: number;
 }
 
+/** How far a file has been read, and what it gave since it was first read. */
+export interface Reading {
+  /** Such as `firewall/lab/cloud-ids`. */
+  readonly name: string;
+  readonly cursor: Cursor;
+  readonly lines: number;
+  readonly malformed: number;
+}
+
 export interface LogStore {
-  /** All of them or none. An entry that is there already (log, timestamp and insertId) is left as it is. */
-  append(entries: readonly LogEntry[]): Promise<void>;
+  /**
+   * All of them or none. An entry that is there already (log, timestamp and insertId) is left as it is. A reading is kept
+   * in the same transaction, so that no line is lost and none is kept twice.
+   */
+  append(entries: readonly LogEntry[], reading?: Reading): Promise<void>;
+  /** Every reading, sorted by name. */
+  readings(): Promise<readonly Reading[]>;
+  forget(reading: string): Promise<void>;
   query(query: LogQuery): Promise<LogPage>;
   /** Entries from now on, in the order of their arrival. */
   tail(query: TailQuery): AsyncIterable<TailBatch>;
@@ -76,5 +92,7 @@ export interface LogStore {
   removeLog(logName: string): Promise<number>;
   /** Removes one slice of what is too old or too much; call it again while `more` is true. */
   retain(retention: Retention): Promise<{ readonly removed: number; readonly more: boolean }>;
+  /** Whether a failure lies in the machine (full disk, lock), so that waiting may heal it. */
+  isTransient(error: unknown): boolean;
   close(): Promise<void>;
 }

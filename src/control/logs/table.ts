@@ -6,7 +6,7 @@ import { plainLogId, plainLogName } from '#lib/logfilter/fields.ts';
 import { hasNeedles, type Needles } from '#lib/logfilter/needles.ts';
 import { parseInstant } from '#lib/timestamp.ts';
 import type { Placed } from './placed.ts';
-import type { LogRead } from './store.ts';
+import type { LogRead, Reading } from './store.ts';
 
 /**
  * One index serves every query: a log's entries in order. A query over several logs merges them, so that there is no
@@ -29,6 +29,12 @@ const schema = `
     severity INTEGER NOT NULL,
     body TEXT NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS readings (
+    name TEXT PRIMARY KEY,
+    cursor TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    malformed INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE UNIQUE INDEX IF NOT EXISTS entries_in_order ON entries (log, at, insert_id);
 `;
 
@@ -84,8 +90,8 @@ export class LogTable {
     this.#newer = chunk('>', 'ASC');
   }
 
-  /** All or none; returns those that were new. */
-  append(entries: readonly LogEntry[]): readonly LogEntry[] {
+  /** All or none, the reading included; returns those that were new. */
+  append(entries: readonly LogEntry[], reading?: Reading): readonly LogEntry[] {
     const checked = entries.map(check);
     this.#database.exec('BEGIN IMMEDIATE');
     try {
@@ -94,6 +100,7 @@ export class LogTable {
         const log = this.#logId(entry.logName);
         return this.#insert.run(log, at, entry.insertId, level, JSON.stringify(entry)).changes === 1;
       });
+      if (reading !== undefined) this.#keep(reading);
       this.#database.exec('COMMIT');
       return fresh.map(({ entry }) => entry);
     } catch (error) {
@@ -101,6 +108,22 @@ export class LogTable {
       this.#logs.clear();
       throw error;
     }
+  }
+
+  #keep({ name, cursor, lines, malformed }: Reading): void {
+    this.#database
+      .prepare('INSERT OR REPLACE INTO readings (name, cursor, lines, malformed) VALUES (?, ?, ?, ?)')
+      .run(name, JSON.stringify(cursor), lines, malformed);
+  }
+
+  readings(): readonly Reading[] {
+    const rows = this.#database.prepare('SELECT name, cursor, lines, malformed FROM readings ORDER BY name').all();
+    // Written by #keep and by nobody else.
+    return rows.map((row) => ({ ...row, cursor: JSON.parse(String(row['cursor'])) as unknown }) as Reading);
+  }
+
+  forget(name: string): void {
+    this.#database.prepare('DELETE FROM readings WHERE name = ?').run(name);
   }
 
   #logId(name: string): number {

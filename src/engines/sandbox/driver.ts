@@ -8,7 +8,15 @@ import { firstUser, imagesFolder } from '#engines/image/image.ts';
 import { canonical } from '#lib/hash.ts';
 import { cpuOf, type Usage, usageFiles } from './cgroup.ts';
 import { execArgv } from './exec.ts';
-import { bootDigest, cgroupParent, imageRoot, placeOf, SandboxInput, type SandboxPlace } from './input.ts';
+import {
+  bootDigest,
+  cgroupParent,
+  consoleFiles,
+  imageRoot,
+  placeOf,
+  SandboxInput,
+  type SandboxPlace,
+} from './input.ts';
 import { renderConfig, renderHosts, renderResolver } from './oci.ts';
 
 /** Longer than run.sh itself gives to an instance before it kills it. */
@@ -68,10 +76,14 @@ async function diskImage(machine: Machine, at: string, input: SandboxInput, plac
   return root;
 }
 
-async function ensureDisk(machine: Machine, at: string, place: SandboxPlace): Promise<void> {
+async function ensureDisk(machine: Machine, at: string, name: string): Promise<void> {
+  const place = placeOf(machine, name);
   const owner = String(firstUser);
   const folders = [`${place.disk}/upper`, `${place.disk}/work`];
   await must(machine, at, ['install', '-d', '-m', '0755', '-o', owner, '-g', owner, ...folders]);
+  // Control shows what the console said; it may read those files and nothing else of an instance.
+  const { folder } = consoleFiles(machine, name);
+  await must(machine, at, ['install', '-d', '-m', '0750', '-g', String(machine.users.control.gid), folder]);
   // The way to what is handed in is walked by the instance's own root, which is nobody here.
   await must(machine, at, ['install', '-d', '-m', '0755', `${place.bundle}/rootfs`, `${place.bundle}/handed`]);
 }
@@ -131,7 +143,7 @@ async function apply(machine: Machine, wanted: Artifact<SandboxInput>, held?: Ar
   const place = placeOf(machine, input.name);
   if (held !== undefined && held.input.name !== input.name) await remove(machine, held);
   const lower = await diskImage(machine, at, input, place);
-  await ensureDisk(machine, at, place);
+  await ensureDisk(machine, at, input.name);
   await writeBundle(machine, input, place);
   if (!input.running) return stop(machine, place);
   const { stdout } = await must(machine, at, [

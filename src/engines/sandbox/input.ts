@@ -93,6 +93,20 @@ export function placeOf(machine: Deployment, name: string): SandboxPlace {
 /** The file that holds what an instance's console said (its serial port). */
 export const consolePath = (machine: Deployment, name: string): string => placeOf(machine, name).console;
 
+export interface ConsoleFiles {
+  /** Its group is control's, which may read and nothing else. */
+  readonly folder: string;
+  readonly current: string;
+  /** Whether a name in the folder is that of an older part; their names sort by time. */
+  readonly isOlder: (name: string) => boolean;
+}
+
+/** The files behind {@link consolePath}, named as s6-log does. */
+export function consoleFiles(machine: Deployment, name: string): ConsoleFiles {
+  const folder = `${consolePath(machine, name)}.d`;
+  return { folder, current: `${folder}/current`, isOlder: (it) => /^@[0-9a-f]{24}\.[su]$/.test(it) };
+}
+
 /** The folder of images that the disk of an instance stands on. */
 export const imageRoot = (machine: Deployment, image: string, hash: string): string =>
   `${imagePath(machine, image, hash)}/rootfs`;

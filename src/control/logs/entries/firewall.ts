@@ -29,8 +29,9 @@ export interface FirewallRecord {
   readonly rule: {
     readonly network: string;
     readonly name: string;
-    readonly priority: number;
-    readonly direction: 'INGRESS' | 'EGRESS';
+    /** Absent, as what follows, when the rule is not known any more. */
+    readonly priority?: number;
+    readonly direction?: 'INGRESS' | 'EGRESS';
     readonly sourceRanges?: readonly string[];
     readonly destinationRanges?: readonly string[];
     readonly sourceTags?: readonly string[];
@@ -82,9 +83,9 @@ function ruleDetails({ rule, disposition }: FirewallRecord): Readonly<Record<str
   const { sourceRanges, destinationRanges, sourceTags, targetTags, ports } = rule;
   return {
     reference: `network:${rule.network}/firewall:${rule.name}`,
-    priority: rule.priority,
+    ...(rule.priority === undefined ? {} : { priority: rule.priority }),
     action: disposition === 'ALLOWED' ? 'ALLOW' : 'DENY',
-    direction: rule.direction,
+    ...(rule.direction === undefined ? {} : { direction: rule.direction }),
     ...(sourceRanges === undefined ? {} : { source_range: sourceRanges }),
     ...(destinationRanges === undefined ? {} : { destination_range: destinationRanges }),
     ...(sourceTags === undefined ? {} : { source_tag: sourceTags }),

@@ -1,9 +1,10 @@
 import type { MalformedLine } from '../../reading/reader.ts';
+import { isTransient } from '../../reading/transient.ts';
 import type { FoldRecord } from '../fold.ts';
 import type { Append, FeedState, ThreatStore } from '../store.ts';
 import { type EndpointName, numberOf } from '../threat.ts';
 import { Appender } from './append.ts';
-import { Database, isTransient, type Row } from './database.ts';
+import { Database, type Row } from './database.ts';
 import { listThreats, listTraffic, threatAt } from './list.ts';
 import { retainRows } from './retention.ts';
 import { recordOf, threatOf } from './rows.ts';

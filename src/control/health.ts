@@ -1,0 +1,80 @@
+import { count } from '#lib/text.ts';
+import type { Control } from './control.ts';
+import type { LineLogHealth } from './logs/lines/collector.ts';
+import type { Observer } from './observations.ts';
+import type { FeedHealth } from './threats/feed.ts';
+
+export interface HealthItem {
+  readonly part: string;
+  readonly state: 'ok' | 'warning' | 'failed';
+  readonly text: string;
+  readonly values?: Readonly<Record<string, number>>;
+}
+
+export interface HealthSources {
+  readonly control: Pick<Control, 'artifacts' | 'head'>;
+  readonly observer: Pick<Observer, 'latest'>;
+  readonly feeds: () => readonly FeedHealth[];
+  readonly logs: () => readonly LineLogHealth[];
+}
+
+/** The health of every part, in words. */
+export async function healthOf({ control, observer, feeds, logs }: HealthSources): Promise<readonly HealthItem[]> {
+  const all = logs();
+  const of = (prefix: string): readonly LineLogHealth[] => all.filter((it) => it.name.startsWith(`${prefix}/`));
+  return [
+    await hostItem(control, observer),
+    ...feeds().map(feedItem),
+    ...of('firewall').map((it) => lineItem(`firewall log ${it.name.slice('firewall/'.length)}`, [it])),
+    ...(of('serial').length === 0 ? [] : [lineItem('serial logs', of('serial'))]),
+  ];
+}
+
+async function hostItem(control: HealthSources['control'], observer: HealthSources['observer']): Promise<HealthItem> {
+  const seen = await observer.latest();
+  const failed = seen.list.filter((it) => it.state === 'failed');
+  if (seen.problem !== undefined) return { part: 'host', state: 'failed', text: seen.problem };
+  if (failed.length > 0) {
+    const text = failed.map((it) => `${it.artifact}: ${it.detail ?? 'failed'}`).join('; ');
+    return { part: 'host', state: 'failed', text };
+  }
+  const text = `${count(control.artifacts.length, 'artifact')} held, revision ${control.head}`;
+  return { part: 'host', state: 'ok', text };
+}
+
+function feedItem(it: FeedHealth): HealthItem {
+  const lost = it.gaps > 0 ? `, ${count(it.gaps, 'gap')}` : '';
+  return {
+    part: `detection ${it.project}/${it.endpoint}`,
+    state: it.state === 'failing' ? 'failed' : it.malformed > 0 || it.gaps > 0 ? 'warning' : 'ok',
+    text:
+      it.trouble ?? `${count(it.lines, 'event')} read, ${it.malformed} malformed, ${it.lagBytes} bytes waiting${lost}`,
+    values: { lines: it.lines, malformed: it.malformed, lagBytes: it.lagBytes, linesPerSecond: it.linesPerSecond },
+  };
+}
+
+/** One item for all files of a sort: a thousand consoles are one line. */
+function lineItem(part: string, files: readonly LineLogHealth[]): HealthItem {
+  const sum = (of: (it: LineLogHealth) => number): number => files.reduce((total, it) => total + of(it), 0);
+  const values = {
+    lines: sum((it) => it.lines),
+    malformed: sum((it) => it.malformed),
+    lagBytes: sum((it) => it.lagBytes),
+    linesPerSecond: sum((it) => it.linesPerSecond),
+  };
+  const gaps = sum((it) => it.gaps);
+  const failing = files.find((it) => it.state === 'failing');
+  const wrong = files.findLast((it) => it.lastMalformed !== undefined)?.lastMalformed;
+  const text = [
+    `${count(values.lines, 'line')} read`,
+    `${values.malformed} malformed${wrong === undefined ? '' : ` (last: ${wrong})`}`,
+    `${values.lagBytes} bytes waiting`,
+    ...(gaps > 0 ? [count(gaps, 'gap')] : []),
+  ].join(', ');
+  return {
+    part,
+    state: failing !== undefined ? 'failed' : values.malformed > 0 || gaps > 0 ? 'warning' : 'ok',
+    text: failing?.trouble === undefined ? text : `${failing.name}: ${failing.trouble}`,
+    values,
+  };
+}
