@@ -49,7 +49,14 @@ export async function startDeployment(environment: Readonly<Record<string, strin
   symlinkSync(`${DEFAULT_STATE}-test/program`, `${state}/program`);
   const deployment = deploymentAt(state);
   const settings = { host: '127.0.0.1', port: await freePort() };
-  const client = await bringUp({ deployment, settings, say: () => {}, environment });
+  const remove = async (): Promise<void> => {
+    await takeDown(deployment, { purge: true, say: () => {} });
+    rmSync(state, { recursive: true, force: true });
+  };
+  const client = await bringUp({ deployment, settings, say: () => {}, environment }).catch(async (error: unknown) => {
+    await remove();
+    throw error;
+  });
   const run = (input: string | undefined, argv: readonly string[]): Promise<Ended> =>
     new Promise((resolve) => {
       const child = execFile(
@@ -81,10 +88,7 @@ export async function startDeployment(environment: Readonly<Record<string, strin
       return finished(client, operation);
     },
     leftovers: () => leftovers(deployment.id),
-    remove: async () => {
-      await takeDown(deployment, { purge: true, say: () => {} });
-      rmSync(state, { recursive: true, force: true });
-    },
+    remove,
   };
 }
 
