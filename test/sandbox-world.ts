@@ -38,7 +38,10 @@ export async function sandboxWorld(): Promise<SandboxWorld> {
     machine,
     held,
     async cleanup() {
-      for (const artifact of held.values()) await sandboxEngine.remove(machine, artifact).catch(() => {});
+      for (const artifact of held.values()) {
+        await sandboxEngine.remove(machine, artifact).catch(() => {});
+        await sandboxEngine.discard?.(machine, artifact).catch(() => {});
+      }
       await machine.cleanup();
     },
   };
@@ -76,7 +79,10 @@ export async function applyHost({ machine, held }: SandboxWorld, input: SandboxI
 export async function removeHost({ machine, held }: SandboxWorld, input: SandboxInput): Promise<void> {
   const id = sandboxId(input.name);
   const artifact = held.get(id);
-  if (artifact !== undefined) await sandboxEngine.remove(machine, artifact);
+  if (artifact !== undefined) {
+    await sandboxEngine.remove(machine, artifact);
+    await sandboxEngine.discard?.(machine, artifact);
+  }
   held.delete(id);
 }
 

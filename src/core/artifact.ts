@@ -31,6 +31,10 @@ export interface Artifact<I = unknown> {
 /** Equal content gives equal digest; owners do not count, because they change nothing on the machine. */
 export const digestOf = (artifact: Artifact): string => hashOf([artifact.engine, artifact.needs, artifact.input]);
 
+/** One hash for everything that a machine holds; the order does not count. */
+export const digestOfAll = (artifacts: Iterable<Artifact>): string =>
+  hashOf([...artifacts].map((it) => `${it.id} ${digestOf(it)}`).sort());
+
 /** Sorts so that everything stands behind what it needs; ties by id, so that the order is always the same. */
 export function inOrder(artifacts: Iterable<Artifact>): Artifact[] {
   const byId = new Map([...artifacts].sort((a, b) => (a.id < b.id ? -1 : 1)).map((it) => [it.id, it]));

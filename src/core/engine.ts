@@ -23,7 +23,22 @@ export interface Engine<I> {
   check?(machine: Machine, wanted: Artifact<I>): Promise<void>;
   /** Brings the machine from `held` (undefined: unknown or nothing) to `wanted`. */
   apply(machine: Machine, wanted: Artifact<I>, held: Artifact<I> | undefined): Promise<void>;
+  /** Takes it off the machine. What only it had (a disk) is kept until {@link discard}: a change may yet be taken back. */
   remove(machine: Machine, held: Artifact<I>): Promise<void>;
+  /** Deletes for good what {@link remove} has kept; called once nothing can bring the artifact back. */
+  discard?(machine: Machine, held: Artifact<I>): Promise<void>;
+  /**
+   * For what decides who reaches whom, and does so together with other artifacts: a state that lets through nothing that
+   * one of the two does not, held while the others change. `nothing`: neither may stand meanwhile. Undefined: no need.
+   */
+  between?(held: I, wanted: I): I | 'nothing' | undefined;
+  /**
+   * What the machine really has of it, as text without counters: it stays the same until somebody else changes it. Throws
+   * when it cannot be read.
+   */
+  fingerprint?(machine: Machine, held: Artifact<I>): Promise<string>;
+  /** Replaces what somebody else has changed, whatever it is. Default: `apply` with nothing held. */
+  repair?(machine: Machine, held: Artifact<I>): Promise<void>;
   observe?(machine: Machine, held: Artifact<I>): Promise<Observation>;
 }
 

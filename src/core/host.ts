@@ -54,12 +54,29 @@ export interface HostStatus {
   /** The revision whose artifacts are held. */
   readonly revision: number;
   readonly artifacts: number;
-  /** What is being done right now. */
+  /** Hash of everything that is held, see `digestOfAll`. */
+  readonly digest: string;
+  /** Whether a change is being applied, or taken back, or the agent is still reading back what it holds. */
   readonly busy: boolean;
+  /** What could not be restored or removed so far and is tried again and again. */
+  readonly unsettled: readonly string[];
+  /** What drifted away lately and was mended, newest first. */
+  readonly mended: readonly Mending[];
   /** A revision that must be confirmed before the deadline (milliseconds since 1970). */
   readonly pending?: { readonly revision: number; readonly former: number; readonly deadline: number };
   /** The last revision that was taken back, and why. */
   readonly reverted?: { readonly revision: number; readonly reason: string };
+}
+
+/** Something that was not as it should be. */
+export interface Mending {
+  readonly artifact: string;
+  /** What was wrong with it. */
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Why it could not be mended; it is tried again. */
+  readonly failure?: string;
 }
 
 /** What control needs of a machine, whether it is this one or another. Every method may throw HOST_UNREACHABLE. */

@@ -1,4 +1,5 @@
 import type { Machine } from '#core/machine.ts';
+import { must } from '#core/run.ts';
 
 export interface RuleCounter {
   readonly comment: string;
@@ -25,4 +26,32 @@ export async function ruleCounters(
     const counter = rule?.expr.find((part) => part.counter !== undefined)?.counter;
     return rule?.comment === undefined || counter === undefined ? [] : [{ comment: rule.comment, ...counter }];
   });
+}
+
+/**
+ * What the tables of ours hold, without what changes by itself: handles, counters, and elements that packets add to
+ * dynamic sets. Throws when a table is not there.
+ */
+export async function tablesText(machine: Machine, namespace: string, tables: readonly string[]): Promise<string> {
+  const parts: string[] = [];
+  for (const table of tables) {
+    const { stdout } = await must(machine, table, ['nft', '-s', '-j', 'list', 'table', ...table.split(' ')], {
+      namespace,
+    });
+    const { nftables } = JSON.parse(stdout) as { nftables: readonly Readonly<Record<string, object>>[] };
+    parts.push(JSON.stringify(nftables.filter((it) => it['metainfo'] === undefined).map(steady)));
+  }
+  return parts.join('\n');
+}
+
+/** One listed object as it stays until somebody changes it. Elements of a hash have no order that lasts. */
+function steady(listed: Readonly<Record<string, object>>): unknown {
+  const fleeting = Object.values(listed).some((it) => 'flags' in it && /timeout|dynamic/.test(String(it.flags)));
+  return JSON.parse(
+    JSON.stringify(listed, (key, value: unknown) => {
+      if (key === 'handle' || key === 'packets' || key === 'bytes' || key === 'expires') return undefined;
+      if (key !== 'elem' || !Array.isArray(value)) return value;
+      return fleeting ? undefined : value.map((it) => JSON.stringify(it)).sort();
+    }),
+  ) as unknown;
 }

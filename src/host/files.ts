@@ -1,4 +1,4 @@
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 let counter = 0;
@@ -8,13 +8,19 @@ export async function writeFile(path: string, content: string | Uint8Array, mode
   await mkdir(dirname(path), { recursive: true });
   counter += 1;
   const temporary = `${path}.${process.pid}.${counter}.new`;
-  const file = await open(temporary, 'w', mode);
   try {
-    await file.writeFile(content);
-    await file.chmod(mode);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(temporary, 'w', mode);
+    try {
+      await file.writeFile(content);
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    // On a full disk the half-written file would take what little space there is.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(temporary, path);
 }

@@ -1,57 +1,47 @@
-import { type Artifact, digestOf, inOrder } from '#core/artifact.ts';
+import { randomUUID } from 'node:crypto';
+import { type Artifact, digestOfAll, inOrder } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
-import type { HoldEvent, HoldRequest, HostStatus, Step } from '#core/host.ts';
-import type { Machine } from '#core/machine.ts';
+import type { HoldEvent, HoldRequest, HostStatus } from '#core/host.ts';
 import { asProblem, Problem } from '#core/problem.ts';
 import { byText } from '#lib/text.ts';
-import type { Engines } from './engines.ts';
 import type { Holding, Journal, OpenChange } from './journal.ts';
+import { Mender, type MenderParts, unsettled } from './mender.ts';
+import { backwards, type Transition, transitions } from './steps.ts';
+import { patience, within } from './within.ts';
 
-export interface HolderParts {
-  readonly machine: Machine;
-  readonly engines: Engines;
+export interface HolderParts extends MenderParts {
   readonly journal: Journal;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly log: (text: string) => void;
   /** Called before every step with its index; tests die here. */
   readonly beforeStep?: (index: number) => Promise<void>;
 }
 
-type ById = ReadonlyMap<string, Artifact>;
-
-const byId = (artifacts: readonly Artifact[]): ById => new Map(artifacts.map((it) => [it.id, it]));
-
-/** What must be done to come from one set of artifacts to another: releases in reverse order first, then the rest. */
-export function stepsBetween(held: readonly Artifact[], wanted: readonly Artifact[]): Step[] {
-  const old = byId(held);
-  const now = byId(wanted);
-  const releases = inOrder(held)
-    .toReversed()
-    .filter((it) => !now.has(it.id));
-  return [
-    ...releases.map((it): Step => ({ action: 'release', artifact: it.id })),
-    ...inOrder(wanted).flatMap((it): Step[] => {
-      const before = old.get(it.id);
-      if (before === undefined) return [{ action: 'hold', artifact: it.id }];
-      return digestOf(before) === digestOf(it) ? [] : [{ action: 'change', artifact: it.id }];
-    }),
-  ];
+/** What could not be done on the way back. */
+interface Unfinished {
+  readonly remains: readonly Artifact[];
+  readonly doubtful: readonly string[];
 }
 
 /**
  * Makes this machine hold what it is told to, all of it or none: steps are journalled before they are started, undone in
  * reverse when one fails, and undone at the next start when this process died in between. A change that waits for its
- * confirmation is taken back here, by this process's own clock, whether or not control is alive.
+ * confirmation is taken back here, by this process's own clock, whether or not control is alive; taking back goes on to its
+ * end, whatever fails or dies. What could not be restored or removed is written down and tried again until it is.
  */
 export class Holder {
   readonly #parts: HolderParts;
+  readonly #mender: Mender;
   #holding: Holding = { revision: 0, artifacts: [] };
-  #busy = false;
+  #digest = digestOfAll([]);
+  /** A change is under way. True from the beginning: before {@link start} nobody knows what is held. */
+  #changing = true;
+  #mending: Promise<unknown> | undefined;
+  /** The holding is not on the disk yet: it was full. */
+  #unsaved = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: HolderParts) {
     this.#parts = parts;
+    this.#mender = new Mender(parts);
   }
 
   get artifacts(): readonly Artifact[] {
@@ -59,12 +49,15 @@ export class Holder {
   }
 
   status(): HostStatus {
-    const { revision, artifacts, pending, reverted } = this.#holding;
+    const { revision, artifacts, pending, reverted, remains, doubtful } = this.#holding;
     return {
       deployment: this.#parts.machine.deployment,
       revision,
       artifacts: artifacts.length,
-      busy: this.#busy,
+      digest: this.#digest,
+      busy: this.#changing,
+      unsettled: [...(remains ?? []).map((it) => it.id), ...(doubtful ?? [])],
+      mended: this.#mender.mended,
       ...(pending === undefined
         ? {}
         : { pending: { revision, former: pending.former.revision, deadline: pending.deadline } }),
@@ -75,11 +68,14 @@ export class Holder {
   /** Reads back what was held; finishes what a death interrupted; mends what is not as it should be. */
   async start(): Promise<void> {
     const { holding, open } = await this.#parts.journal.read();
-    this.#holding = holding;
-    await this.#exclusively(async () => {
-      if (open !== undefined) await this.#recover(holding, open);
-      await this.#mend();
-    });
+    this.#keep(holding);
+    try {
+      if (open !== undefined) await this.#recover(open);
+      else if (this.#isOverdue()) await this.#takeBack('it was not confirmed in time');
+      await this.#mend(() => false);
+    } finally {
+      this.#changing = false;
+    }
     this.#watchDeadline();
   }
 
@@ -88,236 +84,300 @@ export class Holder {
   }
 
   async hold(request: HoldRequest, onEvent: (event: HoldEvent) => void): Promise<void> {
-    if (this.#holding.pending !== undefined) {
-      throw new Problem('CHANGE_IN_PROGRESS', {
-        at: `revision ${this.#holding.revision}`,
-        message: 'a change waits for its confirmation',
-        fix: 'Confirm it with `vauban confirm`, or take it back with `vauban rollback`.',
-      });
-    }
     const wanted = inOrder(this.#parsed(request.artifacts));
     await this.#exclusively(async () => {
+      if (this.#holding.pending !== undefined) throw waits(this.#holding.revision);
+      // Whoever comes again under the same name must not find what is left of the one that went.
+      await this.#clear();
       const former = this.#holding;
-      await this.#change(former, { revision: request.revision, wanted }, onEvent);
       const seconds = request.confirmSeconds;
-      const pending =
-        seconds === undefined
-          ? {}
+      const gone = this.#lost(former.artifacts, wanted);
+      await this.#change({ revision: request.revision, wanted }, onEvent, () => ({
+        revision: request.revision,
+        artifacts: wanted,
+        ...(seconds === undefined
+          ? { discard: [...(this.#holding.discard ?? []), ...gone] }
           : {
               pending: {
                 former: { revision: former.revision, artifacts: former.artifacts },
                 deadline: this.#parts.now() + seconds * 1000,
+                seconds,
               },
-            };
-      await this.#settle({ revision: request.revision, artifacts: wanted, ...pending });
+            }),
+      }));
+      await this.#clear();
     });
     this.#watchDeadline();
   }
 
   async confirm(revision: number): Promise<void> {
-    const { pending, ...rest } = this.#holding;
-    if (pending === undefined || rest.revision !== revision) throw this.#nothingPending(revision);
-    await this.#exclusively(() => this.#settle(rest));
+    await this.#exclusively(async () => {
+      const { pending, ...rest } = this.#holding;
+      if (pending === undefined || rest.revision !== revision) throw nothingPending(revision);
+      const gone = this.#lost(pending.former.artifacts, rest.artifacts);
+      await this.#settle(unsettled(rest, { discard: [...(rest.discard ?? []), ...gone] }));
+      await this.#clear();
+    });
     this.#watchDeadline();
   }
 
   async revert(revision: number, reason = 'taken back on demand'): Promise<void> {
-    const { pending } = this.#holding;
-    if (pending === undefined || this.#holding.revision !== revision) throw this.#nothingPending(revision);
     await this.#exclusively(async () => {
-      await this.#change(
-        this.#holding,
-        { revision: pending.former.revision, wanted: pending.former.artifacts },
-        () => {},
-      );
-      await this.#settle({ ...pending.former, reverted: { revision, reason } });
-      this.#parts.log(`revision ${revision} was taken back: ${reason}`);
+      if (this.#holding.pending === undefined || this.#holding.revision !== revision) throw nothingPending(revision);
+      await this.#takeBack(reason);
+      await this.#clear();
     });
     this.#watchDeadline();
   }
 
   async observe(): Promise<readonly Observation[]> {
-    const { engines, machine } = this.#parts;
-    const seen = await Promise.all(
-      this.artifacts.map(async (it): Promise<Observation[]> => {
-        const observe = engines.get(it.engine)?.observe;
-        if (observe === undefined) return [];
-        return [
-          await observe(machine, it).catch(
-            (error: unknown): Observation => ({
-              artifact: it.id,
-              state: 'failed',
-              detail: asProblem(error).message,
-              values: {},
-            }),
-          ),
-        ];
-      }),
-    );
-    return seen.flat().sort((a, b) => byText(a.artifact, b.artifact));
+    const seen = await this.#mender.observe(this.artifacts);
+    return seen.sort((a, b) => byText(a.artifact, b.artifact));
   }
 
-  /** Looks for what drifted and applies it again. Does nothing while a change is under way. */
+  /** Looks for what drifted and puts it right. Steps aside as soon as a change comes. Gives how much was mended. */
   async repair(): Promise<number> {
-    if (this.#busy) return 0;
-    return this.#exclusively(() => this.#mend());
-  }
-
-  #nothingPending(revision: number): Problem {
-    return new Problem('NOT_FOUND', {
-      at: `revision ${revision}`,
-      message: 'it does not wait for a confirmation',
-      fix: '`vauban history` shows which revision is in force.',
-    });
+    if (this.#changing || this.#mending !== undefined) return 0;
+    const work = this.#mend(() => this.#changing);
+    this.#mending = work.catch(() => {}).finally(() => (this.#mending = undefined));
+    return work;
   }
 
   /** Every input is judged by its engine's schema before anything is done with it. */
-  #parsed(artifacts: readonly UnparsedArtifact[]): Artifact[] {
+  #parsed(artifacts: HoldRequest['artifacts']): Artifact[] {
     return artifacts.map((it) => {
       const engine = this.#parts.engines.get(it.engine);
       const parsed = engine?.input.safeParse(it.input);
       if (parsed?.success === true) return { ...it, input: parsed.data as unknown };
+      const issue = parsed?.error?.issues[0];
       throw new Problem('INVALID_REQUEST', {
         at: it.id,
         message:
           engine === undefined
             ? `there is no engine ${it.engine}`
-            : `its input is not what ${it.engine} takes: ${parsed?.error?.issues[0]?.path.join('.')}: ${parsed?.error?.issues[0]?.message}`,
+            : `its input is not what ${it.engine} takes: ${issue?.path.join('.')}: ${issue?.message}`,
         fix: 'Control and host must be of the same version; restart both.',
       });
     });
   }
 
-  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#busy) {
+  /** One change at a time; mending is waited for, it stops at the next artifact. */
+  async #exclusively(work: () => Promise<void>): Promise<void> {
+    if (this.#changing) {
       throw new Problem('CHANGE_IN_PROGRESS', {
         at: 'host',
         message: 'another change is being applied',
         fix: 'Try again in a moment.',
       });
     }
-    this.#busy = true;
+    this.#changing = true;
     try {
-      return await work();
+      await this.#mending;
+      await work();
     } finally {
-      this.#busy = false;
+      this.#changing = false;
     }
   }
 
-  async #settle(holding: Holding): Promise<void> {
-    await this.#parts.journal.close(holding);
+  #keep(holding: Holding): void {
     this.#holding = holding;
+    this.#digest = digestOfAll(holding.artifacts);
+  }
+
+  async #settle(holding: Holding): Promise<void> {
+    await this.#parts.journal.settle(holding);
+    this.#unsaved = false;
+    this.#keep(holding);
+  }
+
+  /** For what is a fact whether or not there is space on the disk; it is written down as soon as there is. */
+  async #settleInAnyCase(holding: Holding): Promise<void> {
+    this.#keep(holding);
+    this.#unsaved = true;
+    try {
+      await this.#settle(holding);
+    } catch (error) {
+      this.#parts.log(`what is held cannot be written down yet: ${asProblem(error).message}`);
+    }
   }
 
   async #change(
-    former: Pick<Holding, 'revision' | 'artifacts'>,
     to: { readonly revision: number; readonly wanted: readonly Artifact[] },
     onEvent: (event: HoldEvent) => void,
+    result: () => Holding,
   ): Promise<void> {
-    const steps = stepsBetween(former.artifacts, to.wanted);
-    onEvent({ event: 'steps', steps });
-    const old = byId(former.artifacts);
-    const now = byId(to.wanted);
-    await this.#checkAll(steps, now);
-    await this.#parts.journal.begin({ revision: to.revision, wanted: to.wanted, steps });
-    for (const [index, step] of steps.entries()) {
-      try {
-        await this.#parts.journal.started(index);
+    const { engines, machine, journal } = this.#parts;
+    const former = this.#holding;
+    const steps = transitions(former.artifacts, to.wanted, engines);
+    onEvent({ event: 'steps', steps: steps.map(({ action, artifact }) => ({ action, artifact })) });
+    for (const { artifact, after } of steps) {
+      const check = after === undefined ? undefined : engines.get(after.engine)?.check;
+      if (after !== undefined) await within(patience.check, artifact, async () => check?.(machine, after));
+    }
+    const id = randomUUID();
+    await journal.begin({ id, kind: 'change', revision: to.revision, steps });
+    let begun = 0;
+    try {
+      for (const [index, step] of steps.entries()) {
+        await journal.started(index);
+        begun = index + 1;
         await this.#parts.beforeStep?.(index);
         onEvent({ event: 'step', index, state: 'started' });
-        await this.#take(step, old, now);
+        await this.#take(step);
         onEvent({ event: 'step', index, state: 'done' });
-      } catch (error) {
-        const restored = await this.#undo(steps.slice(0, index + 1), old, now);
-        await this.#settle(this.#holding);
-        const problem = asProblem(error);
-        onEvent({ event: 'failed', problem: problem.toJSON(), restored });
-        throw problem;
       }
+      const kept = to.wanted.map((it) => it.id);
+      const doubtful = (former.doubtful ?? []).filter(
+        (it) => kept.includes(it) && !steps.some((s) => s.artifact === it),
+      );
+      const remains = (former.remains ?? []).filter((it) => !kept.includes(it.id));
+      await this.#settle(unsettled({ ...result(), change: id }, { doubtful, remains }));
+    } catch (error) {
+      const restored = await this.#abandon(steps.slice(0, begun));
+      const problem = asProblem(error);
+      onEvent({ event: 'failed', problem: problem.toJSON(), restored });
+      throw problem;
     }
     onEvent({ event: 'done', changed: steps.length });
   }
 
-  async #checkAll(steps: readonly Step[], now: ById): Promise<void> {
+  async #take({ artifact, before, after }: Transition): Promise<void> {
     const { engines, machine } = this.#parts;
-    for (const { artifact } of steps) {
-      const wanted = now.get(artifact);
-      if (wanted !== undefined) await engines.get(wanted.engine)?.check?.(machine, wanted);
-    }
+    const engine = engines.get((after ?? before)?.engine ?? '');
+    this.#mender.fingerprints.touched(artifact);
+    if (after !== undefined) await within(patience.apply, artifact, async () => engine?.apply(machine, after, before));
+    else if (before !== undefined) await within(patience.remove, artifact, async () => engine?.remove(machine, before));
   }
 
-  async #take({ action, artifact }: Step, old: ById, now: ById): Promise<void> {
-    const { engines, machine } = this.#parts;
-    const it = action === 'release' ? old.get(artifact) : now.get(artifact);
-    if (it === undefined) return;
-    const engine = engines.get(it.engine);
-    if (action === 'release') await engine?.remove(machine, it);
-    else await engine?.apply(machine, it, old.get(artifact));
-  }
-
-  /** Goes back over steps that were at least started. A step that cannot be undone is left for {@link repair}. */
-  async #undo(steps: readonly Step[], old: ById, now: ById): Promise<boolean> {
-    const { engines, machine, log } = this.#parts;
-    let clean = true;
-    for (const { action, artifact } of steps.toReversed()) {
-      const before = old.get(artifact);
-      const after = now.get(artifact);
+  /** Takes steps that must be taken, one after the other, whatever becomes of each. */
+  async #takeAll(steps: readonly Transition[]): Promise<Unfinished> {
+    const remains: Artifact[] = [];
+    const doubtful: string[] = [];
+    for (const step of steps) {
       try {
-        if (action === 'hold' && after !== undefined) await engines.get(after.engine)?.remove(machine, after);
-        else if (before !== undefined) await engines.get(before.engine)?.apply(machine, before, after);
+        await this.#take(step);
       } catch (error) {
-        clean = false;
-        log(`${artifact} could not be restored: ${asProblem(error).message}`);
+        this.#parts.log(`${step.artifact} could not be restored: ${asProblem(error).message}`);
+        if (step.after !== undefined) doubtful.push(step.artifact);
+        else if (step.before !== undefined) remains.push(step.before);
       }
     }
-    return clean;
+    return { remains, doubtful };
   }
 
-  async #recover(holding: Holding, open: OpenChange): Promise<void> {
-    this.#parts.log(
-      `a change to revision ${open.revision} was interrupted; its ${open.started.length} steps are undone`,
-    );
-    const started = open.steps.filter((_, index) => open.started.includes(index));
-    await this.#undo(started, byId(holding.artifacts), byId(open.wanted));
-    await this.#settle(holding);
+  /** Goes back over steps that were at least started; true when everything is as it was before. */
+  async #abandon(started: readonly Transition[]): Promise<boolean> {
+    const left = await this.#takeAll(started.toReversed().map(backwards));
+    const former = this.#holding;
+    const held = new Set(former.artifacts.map((it) => it.id));
+    const born = started.flatMap(({ artifact, after }) => (after === undefined || held.has(artifact) ? [] : [after]));
+    const rest = {
+      remains: [...(former.remains ?? []), ...left.remains],
+      doubtful: [...(former.doubtful ?? []), ...left.doubtful.filter((it) => held.has(it))],
+      // A machine that remembers nothing may have old disks that it only took up again.
+      discard: [...(former.discard ?? []), ...(former.revision > 0 ? this.#lost(born, []) : [])],
+    };
+    const restored = left.remains.length + left.doubtful.length === 0;
+    if (restored && rest.discard.length === 0) await this.#parts.journal.drop().catch(() => {});
+    else await this.#settleInAnyCase(unsettled(former, rest));
+    if (former.pending === undefined) await this.#clear();
+    return restored;
   }
 
-  async #mend(): Promise<number> {
-    const { engines, machine, log } = this.#parts;
-    const states = new Map((await this.observe()).map((it) => [it.artifact, it]));
-    let mended = 0;
-    for (const it of this.artifacts) {
-      const seen = states.get(it.id);
-      if (seen === undefined || seen.state !== 'failed') continue;
-      try {
-        await engines.get(it.engine)?.apply(machine, it, undefined);
-        mended += 1;
-        log(`${it.id} was mended: ${seen.detail ?? 'it was not as it should be'}`);
-      } catch (error) {
-        log(`${it.id} could not be mended: ${asProblem(error).message}`);
-      }
+  async #takeBack(reason: string): Promise<void> {
+    const { revision, pending, artifacts } = this.#holding;
+    if (pending === undefined) return;
+    const { former } = pending;
+    const steps = transitions(artifacts, former.artifacts, this.#parts.engines);
+    const id = randomUUID();
+    const { journal, log } = this.#parts;
+    await journal.begin({ id, kind: 'revert', revision: former.revision, reason, steps }).catch((error: unknown) => {
+      // Not a reason to leave an unconfirmed change in force: after a death it is begun again from the deadline.
+      log(`taking back is not journalled: ${asProblem(error).message}`);
+    });
+    for (const index of steps.keys()) {
+      await this.#parts.beforeStep?.(index);
+      const left = await this.#takeAll(steps.slice(index, index + 1));
+      this.#keep(unsettled(this.#holding, merged(this.#holding, left)));
     }
+    const { remains, doubtful } = this.#holding;
+    const discard = this.#lost(artifacts, former.artifacts);
+    const back: Holding = { ...former, reverted: { revision, reason }, change: id };
+    await this.#settleInAnyCase(unsettled(back, { remains: remains ?? [], doubtful: doubtful ?? [], discard }));
+    log(`revision ${revision} was taken back: ${reason}`);
+  }
+
+  async #recover(open: OpenChange): Promise<void> {
+    const { log } = this.#parts;
+    if (open.kind === 'revert') {
+      log(`taking a change back was interrupted and is finished`);
+      return this.#takeBack(open.reason ?? 'taken back on demand');
+    }
+    log(`a change to revision ${open.revision} was interrupted; its ${open.started.length} steps are undone`);
+    await this.#abandon(open.steps.filter((_, index) => open.started.includes(index)));
+  }
+
+  /** Of those that are not held any more, the ones with something to delete for good. */
+  #lost(before: readonly Artifact[], after: readonly Artifact[]): Artifact[] {
+    const kept = new Set(after.map((it) => it.id));
+    return before.filter((it) => !kept.has(it.id) && this.#parts.engines.get(it.engine)?.discard !== undefined);
+  }
+
+  /** Removes and deletes what is only still there because that could not be done before. */
+  async #clear(): Promise<void> {
+    const { remains, discard, pending } = this.#holding;
+    if (pending !== undefined || (remains ?? discard) === undefined) return;
+    const left = {
+      remains: await this.#mender.without(remains, 'remove'),
+      discard: await this.#mender.without(discard, 'discard'),
+    };
+    await this.#settleInAnyCase(unsettled(this.#holding, left));
+  }
+
+  async #mend(stop: () => boolean): Promise<number> {
+    const before = this.#holding;
+    const { holding, mended } = await this.#mender.mend(before, stop);
+    if (this.#unsaved || holding !== before) await this.#settleInAnyCase(holding);
     return mended;
+  }
+
+  #isOverdue(): boolean {
+    const { pending } = this.#holding;
+    return pending !== undefined && this.#parts.now() >= pending.deadline;
   }
 
   #watchDeadline(): void {
     clearTimeout(this.#timer);
     const { pending, revision } = this.#holding;
     if (pending === undefined) return;
-    const wait = Math.max(0, Math.min(pending.deadline - this.#parts.now(), 2 ** 31 - 1));
+    // Never longer than was given, even when the clock was set back.
+    const wait = Math.max(0, Math.min(pending.deadline - this.#parts.now(), pending.seconds * 1000));
     this.#timer = setTimeout(() => {
-      if (this.#parts.now() < pending.deadline) return this.#watchDeadline();
-      // A change in progress cannot be running while one is pending, except its own confirmation: look again then.
-      if (this.#busy) this.#timer = setTimeout(() => this.#watchDeadline(), 50);
-      else {
-        void this.revert(revision, 'it was not confirmed in time').catch((error: unknown) => {
-          this.#parts.log(`revision ${revision} could not be taken back: ${asProblem(error).message}`);
-          this.#timer = setTimeout(() => this.#watchDeadline(), 1000);
-        });
-      }
-      return undefined;
+      void this.revert(revision, 'it was not confirmed in time').catch((error: unknown) => {
+        // It was just being confirmed or taken back on demand, or cannot be yet.
+        if (this.#holding.pending === undefined) return;
+        this.#parts.log(`revision ${revision} could not be taken back: ${asProblem(error).message}`);
+        this.#timer = setTimeout(() => this.#watchDeadline(), 1000);
+      });
     }, wait);
   }
 }
 
-type UnparsedArtifact = HoldRequest['artifacts'][number];
+const merged = (holding: Holding, left: Unfinished): Unfinished => ({
+  remains: [...(holding.remains ?? []), ...left.remains],
+  doubtful: [...new Set([...(holding.doubtful ?? []), ...left.doubtful])],
+});
+
+const nothingPending = (revision: number): Problem =>
+  new Problem('NOT_FOUND', {
+    at: `revision ${revision}`,
+    message: 'it does not wait for a confirmation',
+    fix: '`vauban history` shows which revision is in force.',
+  });
+
+const waits = (revision: number): Problem =>
+  new Problem('CHANGE_IN_PROGRESS', {
+    at: `revision ${revision}`,
+    message: 'a change waits for its confirmation',
+    fix: 'Confirm it with `vauban confirm`, or take it back with `vauban revert`.',
+  });

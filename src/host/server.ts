@@ -76,7 +76,11 @@ async function answer(
   const name = (request.url ?? '').slice(1);
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   let streaming = false;
+  let told = false;
+  // Whoever asked may be gone; what was begun goes on.
+  response.on('error', () => {});
   const write = (event: HoldEvent): void => {
+    told ||= event.event === 'failed';
     if (!streaming) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     streaming = true;
     response.write(`${JSON.stringify(event)}\n`);
@@ -89,8 +93,8 @@ async function answer(
   } catch (error) {
     const problem = asProblem(error);
     if (problem.code === 'INTERNAL') console.error(problem.cause ?? problem);
-    if (streaming) response.write(`${JSON.stringify({ event: 'failed', problem, restored: true })}\n`);
-    else
+    if (streaming && !told) response.write(`${JSON.stringify({ event: 'failed', problem, restored: true })}\n`);
+    else if (!streaming)
       response
         .writeHead(problems[problem.code].status, { 'content-type': 'application/json' })
         .write(JSON.stringify(problem));

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { Artifact } from '#core/artifact.ts';
 import { inOrder } from '#core/artifact.ts';
 import type { Deployment } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
 import { engines } from '#host/engines.ts';
+import { fileJournal } from '#host/journal.ts';
 import { thisMachine } from '#host/machine.ts';
 import { ensureUser, stopProcess, stopProcesses } from './deployment.ts';
 import { leftovers, removeLeftovers } from './doctor.ts';
@@ -26,7 +27,10 @@ export async function takeDown(
     control: ensureUser(),
     progress: () => {},
   });
-  const held = heldArtifacts(deployment);
+  const held = await heldArtifacts(deployment).catch((error: unknown) => {
+    options.say(asProblem(error).message);
+    return [];
+  });
   for (const it of inOrder(held).toReversed()) {
     const engine = engines.get(it.engine);
     // A disk outlives `down`: the sandbox is stopped as if the instance was switched off, and deleted only by --purge.
@@ -34,7 +38,8 @@ export async function takeDown(
       it.engine === 'sandbox' && !options.purge
         ? engine?.apply(machine, { ...it, input: { ...(it.input as object), running: false } }, it)
         : engine?.remove(machine, it);
-    await stop?.catch((error: unknown) => options.say(`${it.id}: ${asProblem(error).message}`));
+    const gone = options.purge ? stop?.then(() => engine?.discard?.(machine, it)) : stop;
+    await gone?.catch((error: unknown) => options.say(`${it.id}: ${asProblem(error).message}`));
   }
   await stopProcesses(deployment);
   removeLeftovers(deployment.id, options.say);
@@ -51,29 +56,11 @@ export async function takeDown(
 }
 
 /** What the agent held, and whatever a change that was cut short may have begun. */
-function heldArtifacts(deployment: Deployment): Artifact[] {
-  const all = new Map<string, Artifact>();
-  const held = `${deployment.hostState}/held.json`;
-  const journal = `${deployment.hostState}/journal.jsonl`;
-  const add = (list: readonly Artifact[]): void => list.forEach((it) => all.set(it.id, it));
-  if (existsSync(journal)) {
-    const [first = '{}'] = readFileSync(journal, 'utf8').split('\n');
-    add(parsed<{ wanted?: Artifact[] }>(first)?.wanted ?? []);
-  }
-  if (existsSync(held)) {
-    const holding = parsed<{ artifacts: Artifact[]; pending?: { former: { artifacts: Artifact[] } } }>(
-      readFileSync(held, 'utf8'),
-    );
-    add(holding?.pending?.former.artifacts ?? []);
-    add(holding?.artifacts ?? []);
-  }
+async function heldArtifacts(deployment: Deployment): Promise<Artifact[]> {
+  const { holding, open } = await fileJournal(deployment.hostState).read();
+  const begun = (open?.steps ?? []).flatMap((it) => it.after ?? it.before ?? []);
+  const rest = [...(holding.discard ?? []), ...(holding.remains ?? []), ...begun];
+  const lists = [...rest, ...(holding.pending?.former.artifacts ?? []), ...holding.artifacts];
+  const all = new Map(lists.map((it) => [it.id, it]));
   return [...all.values()].map((it) => ({ ...it, needs: it.needs.filter((need) => all.has(need)) }));
-}
-
-function parsed<T>(text: string): T | undefined {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return undefined;
-  }
 }

@@ -7,7 +7,7 @@ import type { SandboxInput } from '#engines/sandbox/input.ts';
 import { placeOf } from '#engines/sandbox/input.ts';
 import { engines } from '#host/engines.ts';
 import { Holder } from '#host/holder.ts';
-import { Journal } from '#host/journal.ts';
+import { fileJournal } from '#host/journal.ts';
 import { thisMachine } from '#host/machine.ts';
 import { serveHost } from '#host/server.ts';
 import { serveSession } from '#host/session.ts';
@@ -40,7 +40,7 @@ const dieAt = process.env['VAUBAN_DIE_AT_STEP'];
 const holder = new Holder({
   machine,
   engines,
-  journal: new Journal(deployment.hostState),
+  journal: fileJournal(deployment.hostState),
   now: () => Date.now(),
   log,
   ...(dieAt === undefined

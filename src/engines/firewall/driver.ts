@@ -2,8 +2,8 @@ import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Observation } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
-import { scratchUnless } from '#core/run.ts';
-import { must } from '#core/run.ts';
+import { must, scratchUnless } from '#core/run.ts';
+import { tablesText } from '../nftables.ts';
 import { compile } from './compile.ts';
 import { evaluatorOf, impliedRules } from './evaluate.ts';
 import { cutLines, type Flow, parseFlows } from './flows.ts';
@@ -218,6 +218,14 @@ export const firewallEngine = defineEngine<FirewallInput>({
     const { code, stdout } = await nft(machine, held, ['list', 'tables']);
     // A namespace that is gone has taken its tables along.
     if (code === 0 && /\bfw(_lock|_state)?\b/.test(stdout)) await transact(machine, held, renderRemoval());
+  },
+  fingerprint: (machine, { input }) =>
+    tablesText(machine, input.namespace, [`inet ${table}`, `ip6 ${lockTable}`, `inet ${stateTable}`]),
+  /** Whatever stands there is replaced as a whole, in one transaction. */
+  async repair(machine, held) {
+    await transact(machine, held, renderWhole(compiled(held.input)));
+    await refuseMidStream(machine, held);
+    await cutFlows(machine, held);
   },
   observe,
 });

@@ -31,6 +31,14 @@ export const linkEngine = defineEngine<LinkInput>({
     await drop(machine, held.input);
   },
 
+  /** An end with another address is another host to the firewall: no packet crosses until that one knows. */
+  between: (held, wanted) => (identity(held) === identity(wanted) ? undefined : 'nothing'),
+
+  async fingerprint(machine, { id, input }) {
+    const ends = await Promise.all([input.a, input.b].map((end) => endText(machine, id, end)));
+    return ends.join('\n');
+  },
+
   async observe(machine, held) {
     const both = await Promise.all([held.input.a, held.input.b].map((end) => hasInterface(machine, end)));
     const up = both.every(Boolean);
@@ -46,6 +54,23 @@ export const linkEngine = defineEngine<LinkInput>({
 /** What cannot be changed on a living pair. */
 const wire = ({ a, b }: LinkInput): string =>
   canonical([a, b].map(({ namespace, name, mac, mtu }) => ({ namespace, name, mac, mtu })));
+
+/** Who stands at the ends. */
+const identity = (input: LinkInput): string =>
+  canonical([wire(input), [input.a, input.b].map(({ addresses }) => addresses)]);
+
+/** What an end is like, without what traffic changes. The link comes last: after it `ip` lists no addresses any more. */
+async function endText(machine: Machine, at: string, { namespace, name }: LinkEnd): Promise<string> {
+  const ask = ['addr', 'route', 'neigh', 'link'].map(
+    (it) => `${it} show dev ${name}${it === 'neigh' ? ' nud permanent' : ''}\n`,
+  );
+  const { stdout } = await must(machine, at, ['ip', '-4', '-o', '-batch', '-'], { namespace, stdin: ask.join('') });
+  const lines = stdout.trimEnd().split('\n');
+  const link = lines.pop() ?? '';
+  const parts = [/[<,]UP[,>]/.test(link), /mtu \d+/.exec(link)?.[0], /link\/ether \S+/.exec(link)?.[0]];
+  const rest = lines.map((line) => line.replace(/^\d+: /, '').replace(/ (linkdown|dead)\b/g, ''));
+  return [...parts, ...rest.sort()].join('\n');
+}
 
 async function configure(machine: Machine, at: string, end: LinkEnd, before: LinkEnd | undefined): Promise<void> {
   const inside = { namespace: end.namespace };

@@ -1,6 +1,6 @@
 import { defineEngine } from '#core/engine.ts';
 import { must } from '#core/run.ts';
-import { ruleCounters } from '../nftables.ts';
+import { ruleCounters, tablesText } from '../nftables.ts';
 import { MirrorInput } from './input.ts';
 import { render } from './render.ts';
 
@@ -17,6 +17,8 @@ export const mirrorEngine = defineEngine<MirrorInput>({
   async remove(machine, held) {
     await machine.exec(['nft', 'delete', 'table', 'netdev', 'mirror'], { namespace: held.input.namespace });
   },
+
+  fingerprint: (machine, { input }) => tablesText(machine, input.namespace, ['netdev mirror']),
 
   /** Packets and bytes per policy: `sent` (taken at the sender), `received`, `copy` (the receiver's second copy). */
   async observe(machine, held) {

@@ -1,3 +1,4 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { defineEngine } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { must } from '#core/run.ts';
@@ -10,7 +11,10 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
 
   async apply(machine, wanted, held) {
     const { name, sysctls, addresses, blackholes } = wanted.input;
-    if (!(await exists(machine, name))) await must(machine, wanted.id, ['ip', 'netns', 'add', machine.namespace(name)]);
+    if (!(await exists(machine, name)) && !(await reattached(machine, wanted.id, name))) {
+      await must(machine, wanted.id, ['ip', 'netns', 'add', machine.namespace(name)]);
+    }
+    await machine.writeFile(markOf(machine, name), await inodeOf(machine, name), 0o600);
     const inside = { namespace: name };
     // IPv6 is off before anything can be attached: an inet ruleset is not the only lock.
     const settings = Object.entries({
@@ -23,6 +27,7 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
       (before ?? []).filter((it) => !now.includes(it));
     const batch = [
       'link set lo up',
+      `link set lo alias ${machine.namespace(name)}`,
       ...gone(held?.input.addresses, addresses).map((it) => `addr del ${it} dev lo`),
       ...gone(held?.input.blackholes, blackholes).map((it) => `route del blackhole ${it}`),
       ...addresses.map((it) => `addr replace ${it} dev lo`),
@@ -32,8 +37,18 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
   },
 
   async remove(machine, held) {
-    if (!(await exists(machine, held.input.name))) return;
-    await must(machine, held.id, ['ip', 'netns', 'delete', machine.namespace(held.input.name)]);
+    const { name } = held.input;
+    // `ip` fails for a name that was never mounted on, but it does take it away.
+    if (await isListed(machine, name)) await machine.exec(['ip', 'netns', 'delete', machine.namespace(name)]);
+    if (await isListed(machine, name)) await must(machine, held.id, ['ip', 'netns', 'delete', machine.namespace(name)]);
+    await machine.exec(['rm', '-f', markOf(machine, name)]);
+  },
+
+  async fingerprint(machine, { id, input }) {
+    const stdin = 'addr show dev lo\nroute show type blackhole\n';
+    const { stdout } = await must(machine, id, ['ip', '-4', '-o', '-batch', '-'], { namespace: input.name, stdin });
+    const lines = stdout.trimEnd().split('\n');
+    return [await inodeOf(machine, input.name), ...lines.sort()].join('\n');
   },
 
   async observe(machine, held) {
@@ -47,7 +62,37 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
   },
 });
 
-async function exists(machine: Machine, name: string): Promise<boolean> {
+async function isListed(machine: Machine, name: string): Promise<boolean> {
   const { stdout } = await machine.exec(['ip', 'netns', 'list']);
   return stdout.split('\n').some((line) => line.split(' ')[0] === machine.namespace(name));
+}
+
+/** A name without a namespace behind it is what a death in the middle of making one leaves; it counts for nothing. */
+async function exists(machine: Machine, name: string): Promise<boolean> {
+  if (!(await isListed(machine, name))) return false;
+  if ((await machine.exec(['true'], { namespace: name })).code === 0) return true;
+  await machine.exec(['ip', 'netns', 'delete', machine.namespace(name)]);
+  return false;
+}
+
+const markOf = (machine: Machine, name: string): string => `${machine.run}/namespaces/${name}`;
+
+const inodeOf = async (machine: Machine, name: string): Promise<string> =>
+  (await machine.exec(['stat', '-L', '-c', 'net:[%i]', `/run/netns/${machine.namespace(name)}`])).stdout.trim();
+
+/**
+ * Somebody deleted the name only: as long as a process lives in it, the namespace is whole, and it gets its name back
+ * before a packet is lost. It is known by its inode and by the alias of its `lo`.
+ */
+async function reattached(machine: Machine, at: string, name: string): Promise<boolean> {
+  const inode = await readFile(markOf(machine, name), 'utf8').catch(() => '');
+  if (inode === '') return false;
+  for (const pid of (await readdir('/proc')).filter((it) => /^\d+$/.test(it))) {
+    if ((await readlink(`/proc/${pid}/ns/net`).catch(() => '')) !== inode) continue;
+    const lo = await machine.exec(['nsenter', `--net=/proc/${pid}/ns/net`, '--', 'ip', 'link', 'show', 'dev', 'lo']);
+    if (!lo.stdout.split('\n').some((line) => line.trim() === `alias ${machine.namespace(name)}`)) continue;
+    await must(machine, at, ['ip', 'netns', 'attach', machine.namespace(name), pid]);
+    return true;
+  }
+  return false;
 }

@@ -141,7 +141,10 @@ async function refreshNames(machine: Machine, name: string): Promise<void> {
 async function apply(machine: Machine, wanted: Artifact<SandboxInput>, held?: Artifact<SandboxInput>): Promise<void> {
   const { id: at, input } = wanted;
   const place = placeOf(machine, input.name);
-  if (held !== undefined && held.input.name !== input.name) await remove(machine, held);
+  if (held !== undefined && held.input.name !== input.name) {
+    await remove(machine, held);
+    await discard(machine, held);
+  }
   const lower = await diskImage(machine, at, input, place);
   await ensureDisk(machine, at, input.name);
   await writeBundle(machine, input, place);
@@ -157,6 +160,12 @@ async function apply(machine: Machine, wanted: Artifact<SandboxInput>, held?: Ar
 async function remove(machine: Machine, held: Artifact<SandboxInput>): Promise<void> {
   const place = placeOf(machine, held.input.name);
   await stop(machine, place);
+  await must(machine, held.id, ['rm', '-rf', place.bundle]);
+}
+
+/** The disk goes when nothing can bring the instance back any more. */
+async function discard(machine: Machine, held: Artifact<SandboxInput>): Promise<void> {
+  const place = placeOf(machine, held.input.name);
   await must(machine, held.id, ['rm', '-rf', place.bundle, place.disk]);
   await removeEmptyParents(machine);
 }
@@ -193,6 +202,11 @@ async function observe(machine: Machine, held: Artifact<SandboxInput>): Promise<
     values: Object.fromEntries(held.owners.map((owner) => [owner, values])),
   };
   if (!held.input.running || state === 'RUNNING') return { ...base, state: 'ready' };
+  if (
+    state === 'TERMINATED' &&
+    (await machine.supervisor.status(placeOf(machine, held.input.name).service)) === undefined
+  )
+    return { ...base, state: 'failed', detail: 'nothing runs it' };
   return state === 'TERMINATED'
     ? { ...base, state: 'ready', detail: 'the instance switched itself off' }
     : { ...base, state: 'pending', detail: 'the instance is being booted' };
@@ -203,5 +217,6 @@ export const sandboxEngine = defineEngine<SandboxInput>({
   input: SandboxInput,
   apply,
   remove,
+  discard,
   observe,
 });
