@@ -16,7 +16,6 @@ export const renderConfig = ({ listen, domains, upstream }: DnsmasqInput, hostsF
     'cache-size=1000',
     'local-ttl=30',
     'domain-needed',
-    'bogus-priv',
     ...domains.map((it) => `local=/${it}/`),
     // With nobody to ask, a name that is not known does not exist; a refusal would be taken for a passing failure.
     ...(upstream.length === 0 ? ['address=/#/'] : upstream.map((it) => `server=${it}`)),

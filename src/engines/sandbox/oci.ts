@@ -154,9 +154,11 @@ export function renderResolver({ address, search }: SandboxInput['resolver']): s
 export function renderHosts(input: Pick<SandboxInput, 'hostname' | 'hosts'>): string {
   const short = input.hostname.split('.', 1)[0];
   const own = short === input.hostname ? input.hostname : `${input.hostname} ${short}`;
+  // A host that has an address is found there under its full name first, so that \`hostname -f\` says it.
+  const named = input.hosts?.some(({ names }) => names.includes(input.hostname)) ?? false;
   return [
     '127.0.0.1 localhost',
-    `127.0.1.1 ${own}`,
+    ...(named ? [] : [`127.0.1.1 ${own}`]),
     '::1 localhost ip6-localhost ip6-loopback',
     ...(input.hosts ?? []).map(({ address, names }) => `${address} ${names.join(' ')}`),
     '',
