@@ -22,47 +22,47 @@ export interface AuditNote {
   readonly request?: Readonly<Record<string, unknown>>;
 }
 
-const verbs: Readonly<Record<string, string>> = {
-  GET: 'get',
-  HEAD: 'get',
-  POST: 'create',
-  PUT: 'replace',
-  DELETE: 'delete',
-};
+const verbs: ReadonlyMap<string, string> = new Map([
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['POST', 'create'],
+  ['PUT', 'replace'],
+  ['DELETE', 'delete'],
+]);
+
+/** Paths that name what is done and not what it is done to. */
+const deeds: ReadonlyMap<string, string> = new Map([
+  ['apply', 'site.apply'],
+  ['confirm', 'revisions.confirm'],
+  ['revert', 'revisions.revert'],
+]);
 
 /** POST requests that only ask. */
 const questions = new Set(['plan', 'logs:read']);
 
 /** Names an action by method and path, whether or not there is such a route. Pure. */
 export function actionOf(method: string, path: string, query: { readonly dryRun?: string } = {}): Action {
-  const resource = path.replace(/^\/v1\//, '').replace(/\/$/, '');
-  const parts = resource.split('/').map(decoded);
+  const parts = path
+    .replace(/^\/v1\//, '')
+    .replace(/\/$/, '')
+    .split('/')
+    .map(decoded);
+  const project = parts[0] === 'projects' ? parts[1] : undefined;
+  // What follows is the same for things of a project and of the deployment: the kind, its name, what is done to it.
+  const [subject = '', name, verb] = project === undefined ? parts : parts.slice(2);
+  const [kind = '', question] = subject.split(':');
+  const act = verb ?? question ?? verbs.get(method) ?? method.toLowerCase();
+  const deed = project === undefined ? deeds.get(subject) : undefined;
+  const place = [
+    ...(project === undefined ? [] : ['projects', project]),
+    subject,
+    ...(name === undefined ? [] : [name]),
+  ];
   const asks = method === 'GET' || method === 'HEAD';
-  const name = (subject: string, verb: string): string => `vauban.v1.${subject}.${verb}`;
-  if (parts[0] === 'projects' && parts[1] !== undefined) {
-    const [, project, plural, , verb] = parts;
-    const subject = plural ?? 'projects';
-    return {
-      method: name(subject.replace(/:.*$/, ''), verb ?? subject.split(':')[1] ?? verbs[method] ?? method.toLowerCase()),
-      resource: (verb === undefined ? parts : parts.slice(0, 4)).join('/'),
-      projects: [project],
-      reads: asks || questions.has(subject) || query.dryRun === 'true',
-    };
-  }
-  const [subject = '', , verb] = parts;
-  const own: Readonly<Record<string, string>> = {
-    apply: 'site.apply',
-    confirm: 'revisions.confirm',
-    revert: 'revisions.revert',
-  };
-  const named = own[subject];
   return {
-    method:
-      named === undefined
-        ? name(subject || 'api', verb ?? verbs[method] ?? method.toLowerCase())
-        : `vauban.v1.${named}`,
-    resource: subject === 'apply' ? 'site' : parts.slice(0, 2).join('/'),
-    projects: [],
+    method: `vauban.v1.${deed ?? `${kind || 'api'}.${act}`}`,
+    resource: subject === 'apply' ? 'site' : place.join('/'),
+    projects: project === undefined ? [] : [project],
     reads: asks || questions.has(subject) || query.dryRun === 'true',
   };
 }

@@ -1,4 +1,5 @@
 import type { Deployment } from '#core/deployment.ts';
+import { asProblem } from '#core/problem.ts';
 import type { Snapshot } from '#core/resource.ts';
 import { projectNumber } from '#kinds/instance/fabric.ts';
 import { instance } from '#kinds/instance/kind.ts';
@@ -45,7 +46,9 @@ export class Logging {
       indexed: threatLogFields,
     });
     this.#collector = new LogCollector({ store: this.store, now: () => now().getTime() });
-    this.#stopRetention = keepWithin(this.store, retention, (error) => log('old log entries stay', { error }));
+    this.#stopRetention = keepWithin(this.store, retention, (error) =>
+      log('old log entries stay', { problem: asProblem(error) }),
+    );
   }
 
   /** A change to this is being applied: the machine may already log by its rules. */

@@ -45,6 +45,7 @@ export function openLogStore(options: LogStoreOptions): LogStore {
       const fresh = table.append(entries, reading);
       if (fresh.length > 0) bus.publish(fresh);
     },
+    reading: async (name: string) => table.reading(name),
     readings: async () => table.readings(),
     forget: async (reading: string) => table.forget(reading),
     query: (query: LogQuery) => page(table, options, query),

@@ -80,8 +80,9 @@ export interface LogStore {
    * in the same transaction, so that no line is lost and none is kept twice.
    */
   append(entries: readonly LogEntry[], reading?: Reading): Promise<void>;
-  /** Every reading, sorted by name. */
-  readings(): Promise<readonly Reading[]>;
+  reading(name: string): Promise<Reading | undefined>;
+  /** Names of all readings, sorted. */
+  readings(): Promise<readonly string[]>;
   forget(reading: string): Promise<void>;
   query(query: LogQuery): Promise<LogPage>;
   /** Entries from now on, in the order of their arrival. */

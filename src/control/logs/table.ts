@@ -5,6 +5,7 @@ import { severityLevel } from '#lib/logfilter/compare.ts';
 import { plainLogId, plainLogName } from '#lib/logfilter/fields.ts';
 import { hasNeedles, type Needles } from '#lib/logfilter/needles.ts';
 import { parseInstant } from '#lib/timestamp.ts';
+import type { Cursor } from '../reading/reader.ts';
 import type { Placed } from './placed.ts';
 import type { LogRead, Reading } from './store.ts';
 
@@ -116,10 +117,19 @@ export class LogTable {
       .run(name, JSON.stringify(cursor), lines, malformed);
   }
 
-  readings(): readonly Reading[] {
-    const rows = this.#database.prepare('SELECT name, cursor, lines, malformed FROM readings ORDER BY name').all();
+  reading(name: string): Reading | undefined {
+    const row = this.#database.prepare('SELECT cursor, lines, malformed FROM readings WHERE name = ?').get(name);
+    if (row === undefined) return undefined;
+    const { cursor, lines, malformed } = row;
     // Written by #keep and by nobody else.
-    return rows.map((row) => ({ ...row, cursor: JSON.parse(String(row['cursor'])) as unknown }) as Reading);
+    return { name, cursor: JSON.parse(String(cursor)) as Cursor, lines: Number(lines), malformed: Number(malformed) };
+  }
+
+  readings(): readonly string[] {
+    return this.#database
+      .prepare('SELECT name FROM readings ORDER BY name')
+      .all()
+      .map(({ name }) => String(name));
   }
 
   forget(name: string): void {

@@ -52,7 +52,7 @@ export class LogCollector {
     const { store } = this.#parts;
     const kept = new Set(wanted.map((it) => it.name));
     for (const name of this.#feeds.keys()) if (!kept.has(name)) await this.#drop(name);
-    for (const { name } of await store.readings()) if (!kept.has(name)) await store.forget(name);
+    for (const name of await store.readings()) if (!kept.has(name)) await store.forget(name);
     for (const log of wanted) {
       const feed = this.#feeds.get(log.name);
       if (feed?.file === log.file) feed.change(log);
@@ -120,7 +120,7 @@ class LineFeed implements Intake {
   }
 
   async open(): Promise<Cursor | undefined> {
-    const known = (await this.#store.readings()).find((it) => it.name === this.#log.name);
+    const known = await this.#store.reading(this.#log.name);
     this.#totals = { lines: known?.lines ?? 0, malformed: known?.malformed ?? 0 };
     return known?.cursor;
   }
