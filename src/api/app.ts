@@ -15,7 +15,7 @@ export function apiApp(parts: ApiParts): Hono<Env> {
   app.notFound((context) => {
     const problem = new Problem('NOT_FOUND', {
       at: context.req.path,
-      message: 'there is nothing at this path',
+      message: `there is no ${context.req.method} at this path`,
       fix: 'GET /v1/openapi.json lists the paths.',
     });
     return answerProblem(problem, context);

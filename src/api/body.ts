@@ -5,9 +5,32 @@ import { parseBy } from '#plan/issues.ts';
 import { dotted } from '#plan/site.ts';
 import type { Env } from './context.ts';
 
+const DEPTH = 64;
+
+/** Counted in the text: what walks the parsed value may recurse. */
+function isTooDeep(text: string): boolean {
+  let level = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') {
+      for (at++; at < text.length && text[at] !== '"'; at++) if (text[at] === '\\') at++;
+    } else if (character === '[' || character === '{') level += 1;
+    else if (character === ']' || character === '}') level -= 1;
+    if (level > DEPTH) return true;
+  }
+  return false;
+}
+
 /** The body as JSON. */
 export async function bodyOf(context: Context<Env>): Promise<unknown> {
   const text = await context.req.text();
+  if (isTooDeep(text)) {
+    throw new Problem('INVALID_REQUEST', {
+      at: 'body',
+      message: `nested deeper than ${DEPTH} levels`,
+      fix: 'Nothing here has so many; look for brackets that are too many.',
+    });
+  }
   if (text.trim() === '') return {};
   try {
     return JSON.parse(text) as unknown;

@@ -1,30 +1,13 @@
 import { Hono } from 'hono';
-import { streamSSE } from 'hono/streaming';
-import * as z from 'zod';
 import type { Change } from '#control/control.ts';
 import type { OperationEvent } from '#control/operations.ts';
 import { Problem } from '#core/problem.ts';
 import { begun } from './audit.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
+import { DryRunQuery, HistoryQuery, RollbackRequest, SiteRequest } from './requests.ts';
 import { needs } from './steps.ts';
-
-const SiteRequest = z.strictObject({
-  files: z
-    .array(
-      z.strictObject({ path: z.string().max(1000).describe('Name for messages.'), text: z.string().describe('YAML.') }),
-    )
-    .min(1)
-    .max(1000)
-    .describe('The site: the projects that it names become exactly what it says.'),
-  message: z.string().max(1000).optional().describe('Why, for the history.'),
-  confirmSeconds: z.int().min(1).max(86_400).optional().describe('Taken back after so many seconds unless confirmed.'),
-});
-
-const RollbackRequest = z.strictObject({
-  message: z.string().max(1000).optional(),
-  confirmSeconds: z.int().min(1).max(86_400).optional(),
-});
+import { eventStream } from './stream.ts';
 
 const numberIn = (text: string | undefined, at: string): number => {
   if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text);
@@ -75,9 +58,8 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
   });
 
   app.get('/revisions', async (context) => {
-    const limit = Math.min(500, numberIn(context.req.query('limit') ?? '50', 'limit'));
-    const before = context.req.query('before');
-    const revisions = await store.history(limit, before === undefined ? undefined : numberIn(before, 'before'));
+    const { limit, before } = parsedBy(HistoryQuery, context.req.query());
+    const revisions = await store.history(Number(limit), before === undefined ? undefined : Number(before));
     return context.json({ revisions, head: control.head });
   });
 
@@ -97,7 +79,7 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
     const revision = numberIn(context.req.param('number'), 'revision');
     const request = parsedBy(RollbackRequest, await bodyOf(context));
     const change: Change = { type: 'rollback', revision };
-    if (context.req.query('dryRun') === 'true') return context.json(await control.plan(change));
+    if (parsedBy(DryRunQuery, context.req.query()).dryRun === 'true') return context.json(await control.plan(change));
     return begun(
       context,
       parts,
@@ -117,24 +99,14 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
   app.get('/operations/:id/events', (context) => {
     const id = context.req.param('id');
     if (operations.get(id) === undefined) throw unknownOperation(id);
-    return streamSSE(context, async (stream) => {
-      const queue: OperationEvent[] = [];
-      let wake = () => {};
-      const stop = operations.follow(id, (event) => {
-        queue.push(event);
-        wake();
-      });
-      stream.onAbort(() => {
-        stop();
-        wake();
-      });
-      while (!stream.aborted) {
-        const event = queue.shift();
-        if (event !== undefined) await stream.writeSSE({ event: event.event, data: JSON.stringify(event) });
-        else if (operations.get(id)?.state !== 'running') break;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-      stop();
+    return eventStream(context, (push, end) => {
+      const tell = (event: OperationEvent): void => {
+        push({ event: event.event, data: JSON.stringify(event) });
+        if (event.event === 'operation' && event.operation.state !== 'running') end();
+      };
+      const stop = operations.follow(id, tell);
+      if (operations.get(id)?.state !== 'running') end();
+      return stop;
     });
   });
   return app;

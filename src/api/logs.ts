@@ -1,25 +1,10 @@
 import { type Context, Hono } from 'hono';
-import { streamSSE } from 'hono/streaming';
-import * as z from 'zod';
 import { filterOf } from '#control/logs/query.ts';
 import { Problem } from '#core/problem.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
-
-const ReadRequest = z.strictObject({
-  filter: z.string().max(20_000).default('').describe('Cloud Logging query; empty: everything.'),
-  order: z.enum(['newest', 'oldest']).default('newest').describe('By time.'),
-  pageSize: z.int().min(1).max(1000).default(50).describe('Entries in the answer.'),
-  pageToken: z.string().max(1000).optional().describe('From the answer before.'),
-});
-
-const SerialQuery = z.strictObject({
-  lines: z
-    .string()
-    .regex(/^[1-9]\d{0,5}$/, 'not a number from 1 to 999999')
-    .default('1000')
-    .describe('The last lines, at most so many and at most 1 MiB; default 1000.'),
-});
+import { ReadRequest, SerialQuery, TailQuery } from './requests.ts';
+import { eventStream } from './stream.ts';
 
 /** The log explorer: all logs of a project, by the query language of Cloud Logging. */
 export function logRoutes(parts: ApiParts): Hono<Env> {
@@ -43,16 +28,21 @@ export function logRoutes(parts: ApiParts): Hono<Env> {
   });
 
   app.get('/projects/:project/logs:tail', (context) => {
-    const { filter } = filterOf(context.req.query('filter') ?? '');
-    return streamSSE(context, async (stream) => {
+    const { filter } = filterOf(parsedBy(TailQuery, context.req.query()).filter);
+    const projects = [project(context)];
+    return eventStream(context, (push, end) => {
       const stop = new AbortController();
-      stream.onAbort(() => stop.abort());
-      for await (const batch of parts.logs.tail({ projects: [project(context)], filter, signal: stop.signal })) {
-        for (const entry of batch.entries) await stream.writeSSE({ event: 'entry', data: JSON.stringify(entry) });
-        if (batch.suppressed > 0) await stream.writeSSE({ event: 'suppressed', data: String(batch.suppressed) });
-      }
+      const follow = async (): Promise<void> => {
+        for await (const batch of parts.logs.tail({ projects, filter, signal: stop.signal })) {
+          for (const entry of batch.entries) push({ event: 'entry', data: JSON.stringify(entry) });
+          if (batch.suppressed > 0) push({ event: 'suppressed', data: String(batch.suppressed) });
+        }
+      };
+      void follow().finally(end);
+      return () => stop.abort();
     });
   });
+
   app.get('/projects/:project/instances/:name/serial', async (context) => {
     const name = context.req.param('name');
     const { lines } = parsedBy(SerialQuery, context.req.query());

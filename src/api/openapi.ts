@@ -1,181 +1,146 @@
-import { problems } from '#core/problem.ts';
-import { kinds } from '#kinds/index.ts';
+import * as z from 'zod';
+import type { Role } from '#access/roles.ts';
+import { Threat } from '#control/threats/threat.ts';
+import { type AnyKind, kinds } from '#kinds/index.ts';
+import { canonical } from '#lib/hash.ts';
 import { inSentence } from '#lib/text.ts';
-import { specSchema } from '#plan/schema.ts';
+import { answers, type Json, pageOf, reference, resourceSchema } from './answers.ts';
+import {
+  ChangeQuery,
+  DryRunQuery,
+  HistoryQuery,
+  ReadRequest,
+  ResourcesQuery,
+  RollbackRequest,
+  SerialQuery,
+  SiteRequest,
+  StreamQuery,
+  TailQuery,
+  ThreatQuery,
+  TokenRequest,
+} from './requests.ts';
 
-type Json = Record<string, unknown>;
-
-const ok = (description: string, schema: Json = {}): Json => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-const problem: Json = { $ref: '#/components/schemas/Problem' };
-const failures: Json = {
-  default: {
-    description: 'A problem.',
-    content: { 'application/json': { schema: { type: 'object', properties: { error: problem } } } },
-  },
-};
-const parameter = (name: string, place: 'path' | 'query' = 'path'): Json => ({
-  name,
-  in: place,
-  required: place === 'path',
-  schema: { type: 'string' },
-});
-const body = (schema: Json): Json => ({ requestBody: { required: true, content: { 'application/json': { schema } } } });
-
-function operation(summary: string, parameters: readonly Json[], responses: Json, extra: Json = {}): Json {
-  return {
-    summary,
-    ...(parameters.length > 0 ? { parameters } : {}),
-    ...extra,
-    responses: { ...responses, ...failures },
-  };
+interface Route {
+  readonly summary: string;
+  /** The least role that may; default viewer. */
+  readonly role?: Role;
+  readonly query?: z.ZodObject;
+  readonly body?: Json;
+  /** Status and the schema's name, or a content type that is no JSON. */
+  readonly answers: Readonly<Record<number, { readonly schema: string } | { readonly type: string }>>;
 }
 
-const accepted = { 202: ok('The operation that carries it out.', { $ref: '#/components/schemas/OperationAnswer' }) };
-const files: Json = {
-  type: 'object',
-  required: ['files'],
-  properties: {
-    files: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['path', 'text'],
-        properties: { path: { type: 'string' }, text: { type: 'string' } },
-      },
+type Method = 'get' | 'post' | 'put' | 'delete';
+type Routes = Readonly<Record<string, Readonly<Partial<Record<Method, Route>>>>>;
+
+const ok = (schema: string) => ({ 200: { schema } });
+const accepted = { 202: { schema: 'OperationAnswer' } };
+const planned = { 200: { schema: 'Difference' }, ...accepted };
+const events = { 200: { type: 'text/event-stream' } };
+const operator = { role: 'operator' } as const;
+
+/** Every route that does not depend on kinds. `schemas` turns a request's schema into one of the document's. */
+const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
+  '/v1/health': { get: { summary: 'Health of every part', answers: ok('Health') } },
+  '/v1/schema': { get: { summary: 'JSON Schema of a site file', answers: ok('Document') } },
+  '/v1/openapi.json': { get: { summary: 'This document', answers: ok('Document') } },
+  '/v1/artifacts': { get: { summary: 'What the machine holds', answers: ok('Artifacts') } },
+  '/v1/projects': { get: { summary: 'Names of projects', answers: ok('Projects') } },
+  '/v1/plan': { post: { summary: 'What a site would change', body: bodyOf(SiteRequest), answers: ok('Difference') } },
+  '/v1/apply': { post: { summary: 'Apply a site', ...operator, body: bodyOf(SiteRequest), answers: accepted } },
+  '/v1/confirm': { post: { summary: 'Keep the pending revision', ...operator, answers: ok('RevisionNumber') } },
+  '/v1/revert': { post: { summary: 'Take the pending revision back', ...operator, answers: ok('RevisionNumber') } },
+  '/v1/revisions': { get: { summary: 'History, newest first', query: HistoryQuery, answers: ok('Revisions') } },
+  '/v1/revisions/{number}': { get: { summary: 'One revision', answers: ok('Revision') } },
+  '/v1/revisions/{number}/rollback': {
+    post: {
+      summary: 'Back to how everything was at a revision',
+      ...operator,
+      query: DryRunQuery,
+      body: bodyOf(RollbackRequest),
+      answers: planned,
     },
-    message: { type: 'string' },
-    confirmSeconds: { type: 'integer', minimum: 1, maximum: 86_400 },
   },
+  '/v1/operations': { get: { summary: 'The last operations, newest first', answers: ok('Operations') } },
+  '/v1/operations/{id}': { get: { summary: 'One operation', answers: ok('Operation') } },
+  '/v1/operations/{id}/events': { get: { summary: 'Progress of an operation, live', answers: events } },
+  '/v1/tokens': {
+    get: { summary: 'Tokens, without their secrets', role: 'admin', answers: ok('Tokens') },
+    post: {
+      summary: 'Make a token',
+      role: 'admin',
+      body: bodyOf(TokenRequest),
+      answers: { 201: { schema: 'NewToken' } },
+    },
+  },
+  '/v1/tokens/{name}': { delete: { summary: 'Delete a token', role: 'admin', answers: ok('Empty') } },
+  '/v1/projects/{project}/threats': {
+    get: { summary: 'Threats', query: ThreatQuery, answers: ok('Threats') },
+  },
+  '/v1/projects/{project}/threats:counts': {
+    get: { summary: 'Counts of threats by severity and name', answers: ok('ThreatCounts') },
+  },
+  '/v1/projects/{project}/threats:stream': {
+    get: { summary: 'Threats as they come, live', query: StreamQuery, answers: events },
+  },
+  '/v1/projects/{project}/threats/{id}': {
+    get: { summary: 'One threat with its payload and packet', answers: ok('Threat') },
+  },
+  '/v1/projects/{project}/threats/{id}/pcap': {
+    get: { summary: 'Packets of the session of a threat', answers: { 200: { type: 'application/vnd.tcpdump.pcap' } } },
+  },
+  '/v1/projects/{project}/logs': { get: { summary: 'Names of logs', answers: ok('LogNames') } },
+  '/v1/projects/{project}/logs:read': {
+    post: { summary: 'Log entries by a query', body: bodyOf(ReadRequest), answers: ok('LogEntries') },
+  },
+  '/v1/projects/{project}/logs:tail': {
+    get: { summary: 'Log entries as they come, live', query: TailQuery, answers: events },
+  },
+  '/v1/projects/{project}/instances/{name}/serial': {
+    get: { summary: 'What an instance said on its serial console', query: SerialQuery, answers: ok('SerialText') },
+  },
+  '/v1/projects/{project}/instances/{name}/reset': {
+    post: { summary: 'Restart an instance', ...operator, answers: ok('Empty') },
+  },
+});
+
+const kindRoutes = (kind: AnyKind): Routes => {
+  const title = titleOf(kind);
+  const one = inSentence(kind.title);
+  const body = reference(`${title}Spec`);
+  const base = `/v1/projects/{project}/${kind.plural}`;
+  return {
+    [base]: { get: { summary: `${kind.title}: all`, query: ResourcesQuery, answers: ok(`${title}List`) } },
+    [`${base}/{name}`]: {
+      get: { summary: `One ${one}`, answers: ok(title) },
+      post: { summary: `Create: ${one}`, ...operator, query: ChangeQuery, body, answers: planned },
+      put: { summary: `Create or replace: ${one}`, ...operator, query: ChangeQuery, body, answers: planned },
+      delete: { summary: `Delete: ${one}`, ...operator, query: ChangeQuery, answers: planned },
+    },
+  };
 };
+
+const titleOf = (kind: AnyKind): string => z.globalRegistry.get(kind.spec)?.id ?? kind.kind;
 
 /** OpenAPI 3.1 of the API; what depends on kinds is derived from them. */
 export function openApi(): Json {
-  const project = parameter('project');
-  const paths: Record<string, Json> = {
-    '/v1/health': { get: operation('Health of every part', [], { 200: ok('Health.') }) },
-    '/v1/schema': { get: operation('JSON Schema of a site file', [], { 200: ok('The schema.') }) },
-    '/v1/artifacts': { get: operation('What the machine holds', [], { 200: ok('Artifacts with their states.') }) },
-    '/v1/projects': { get: operation('Projects', [], { 200: ok('Names of projects.') }) },
-    '/v1/plan': { post: operation('What a site would change', [], { 200: ok('The difference.') }, body(files)) },
-    '/v1/apply': { post: operation('Apply a site', [], accepted, body(files)) },
-    '/v1/confirm': { post: operation('Keep the pending revision', [], { 200: ok('Its number.') }) },
-    '/v1/revert': { post: operation('Take the pending revision back', [], { 200: ok('Its number.') }) },
-    '/v1/revisions': {
-      get: operation('History, newest first', [parameter('limit', 'query'), parameter('before', 'query')], {
-        200: ok('Revisions.'),
-      }),
-    },
-    '/v1/revisions/{number}': { get: operation('One revision', [parameter('number')], { 200: ok('The revision.') }) },
-    '/v1/revisions/{number}/rollback': {
-      post: operation(
-        'Back to how it was at a revision',
-        [parameter('number'), parameter('dryRun', 'query')],
-        accepted,
-      ),
-    },
-    '/v1/operations': { get: operation('Operations', [], { 200: ok('The last operations.') }) },
-    '/v1/operations/{id}': { get: operation('One operation', [parameter('id')], { 200: ok('The operation.') }) },
-    '/v1/operations/{id}/events': {
-      get: operation('Progress of an operation, as server-sent events', [parameter('id')], {
-        200: { description: 'Events.', content: { 'text/event-stream': {} } },
-      }),
-    },
-    '/v1/tokens': {
-      get: operation('Tokens', [], { 200: ok('Tokens without their secrets.') }),
-      post: operation('Make a token', [], { 201: ok('The token, shown once.') }, body({ type: 'object' })),
-    },
-    '/v1/tokens/{name}': { delete: operation('Delete a token', [parameter('name')], { 200: ok('Done.') }) },
-    '/v1/projects/{project}/threats': {
-      get: operation(
-        'Threats, newest first',
-        [
-          project,
-          ...[
-            'endpoint',
-            'network',
-            'minimumSeverity',
-            'threatId',
-            'name',
-            'source',
-            'destination',
-            'instance',
-            'from',
-            'to',
-            'fold',
-            'order',
-            'limit',
-            'pageToken',
-          ].map((it) => parameter(it, 'query')),
-        ],
-        { 200: ok('A page of threats.') },
-      ),
-    },
-    '/v1/projects/{project}/threats:counts': {
-      get: operation('Counts of threats', [project], { 200: ok('By severity and name.') }),
-    },
-    '/v1/projects/{project}/threats:stream': {
-      get: operation('Threats as they come, as server-sent events', [project], {
-        200: { description: 'Events.', content: { 'text/event-stream': {} } },
-      }),
-    },
-    '/v1/projects/{project}/threats/{id}': {
-      get: operation('One threat with payload and packet', [project, parameter('id')], { 200: ok('The threat.') }),
-    },
-    '/v1/projects/{project}/threats/{id}/pcap': {
-      get: operation('Packets of the session of a threat', [project, parameter('id')], {
-        200: { description: 'A pcap file.', content: { 'application/vnd.tcpdump.pcap': {} } },
-      }),
-    },
-    '/v1/projects/{project}/instances/{name}/serial': {
-      get: operation(
-        'What an instance said on its console',
-        [project, parameter('name'), parameter('lines', 'query')],
-        {
-          200: ok('The last lines.', { type: 'object', required: ['text'], properties: { text: { type: 'string' } } }),
-        },
-      ),
-    },
-    '/v1/projects/{project}/logs': { get: operation('Names of logs', [project], { 200: ok('Names.') }) },
-    '/v1/projects/{project}/logs:read': {
-      post: operation('Log entries by a query', [project], { 200: ok('A page of entries.') }, body({ type: 'object' })),
-    },
-    '/v1/projects/{project}/logs:tail': {
-      get: operation('Log entries as they come, as server-sent events', [project, parameter('filter', 'query')], {
-        200: { description: 'Events.', content: { 'text/event-stream': {} } },
-      }),
-    },
-  };
-  const schemas: Record<string, unknown> = {
-    Problem: problemSchema,
-    Operation: operationSchema,
-    OperationAnswer: { type: 'object', properties: { operation: { $ref: '#/components/schemas/Operation' } } },
-  };
+  const schemas = new Schemas();
+  for (const [name, schema] of Object.entries(answers)) schemas.set(name, schema);
+  schemas.add(Threat, 'output', 'Threat');
   for (const kind of kinds) {
-    const title = kind.spec.meta?.()?.id ?? kind.kind;
-    schemas[`${title}Spec`] = specSchema(kind.plural, 'input');
-    schemas[title] = resourceSchema(specSchema(kind.plural, 'output') ?? {});
-    const one = { 200: ok(`The ${inSentence(kind.title)}.`, { $ref: `#/components/schemas/${title}` }) };
-    const name = parameter('name');
-    const spec = body({ $ref: `#/components/schemas/${title}Spec` });
-    const base = `/v1/projects/{project}/${kind.plural}`;
-    paths[base] = {
-      get: operation(`${kind.title}: all`, [project], {
-        200: ok('A list.', {
-          type: 'object',
-          properties: { items: { type: 'array', items: { $ref: `#/components/schemas/${title}` } } },
-        }),
-      }),
-    };
-    paths[`${base}/{name}`] = {
-      get: operation(`${kind.title}: one`, [project, name], one),
-      post: operation(`${kind.title}: create`, [project, name, parameter('dryRun', 'query')], accepted, spec),
-      put: operation(`${kind.title}: create or replace`, [project, name, parameter('dryRun', 'query')], accepted, spec),
-      delete: operation(`${kind.title}: delete`, [project, name, parameter('dryRun', 'query')], accepted),
-    };
+    const title = titleOf(kind);
+    schemas.set(title, resourceSchema(schemas.add(kind.spec, 'output', `${title}State`)));
+    schemas.set(`${title}List`, pageOf(title));
+    schemas.add(kind.spec, 'input', `${title}Spec`);
   }
+  const bodyOf = (schema: z.ZodType): Json => schemas.plain(schema, 'input');
+  const routes = [fixedRoutes(bodyOf), ...kinds.map(kindRoutes)].flatMap((it) => Object.entries(it));
+  const paths = Object.fromEntries(
+    routes.map(([path, methods]) => [
+      path,
+      Object.fromEntries(Object.entries(methods).map(([method, route]) => [method, described(path, route, schemas)])),
+    ]),
+  );
   return {
     openapi: '3.1.0',
     info: {
@@ -185,57 +150,87 @@ export function openApi(): Json {
     },
     security: [{ token: [] }],
     paths,
-    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } }, schemas },
+    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } }, schemas: schemas.all() },
   };
 }
 
-const problemSchema: Json = {
-  type: 'object',
-  required: ['code', 'at', 'message', 'fix'],
-  properties: {
-    code: { enum: Object.keys(problems) },
-    at: { type: 'string', description: 'Where.' },
-    message: { type: 'string', description: 'What is wrong.' },
-    fix: { type: 'string', description: 'What to do.' },
-    requestId: { type: 'string' },
-    details: { type: 'array', items: { $ref: '#/components/schemas/Problem' } },
-  },
-};
-
-const operationSchema: Json = {
-  type: 'object',
-  required: ['id', 'author', 'startTime', 'state'],
-  properties: {
-    id: { type: 'string' },
-    author: { type: 'string' },
-    startTime: { type: 'string', format: 'date-time' },
-    endTime: { type: 'string', format: 'date-time' },
-    revision: { type: 'integer' },
-    state: { enum: ['running', 'done', 'failed'] },
-    problem,
-  },
-};
-
-const resourceSchema = (spec: Json): Json => ({
-  type: 'object',
-  required: ['project', 'kind', 'name', 'spec', 'etag', 'status'],
-  properties: {
-    project: { type: 'string' },
-    kind: { type: 'string' },
-    name: { type: 'string' },
-    spec,
-    assigned: { type: 'object', description: 'What was chosen for the resource: addresses, numbers.' },
-    etag: { type: 'string', description: 'For If-Match.' },
-    createTime: { type: 'string' },
-    updateTime: { type: 'string' },
-    status: {
-      type: 'object',
-      properties: {
-        state: { enum: ['READY', 'CREATING', 'UPDATING', 'DELETING', 'FAILED', 'UNKNOWN'] },
-        detail: { type: 'string' },
-        values: { type: 'object' },
+function described(path: string, route: Route, schemas: Schemas): Json {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const inQuery = Object.entries(route.query?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...plain } = schemas.plain(schema as z.ZodType, 'input');
+    return { name, in: 'query', required: false, description, schema: plain };
+  });
+  const responses = Object.entries(route.answers).map(([status, it]) => {
+    const content = 'schema' in it ? { 'application/json': { schema: reference(it.schema) } } : { [it.type]: {} };
+    return [status, { description: 'schema' in it ? it.schema : it.type, content }] as const;
+  });
+  return {
+    summary: route.summary,
+    description: `Needs the role ${route.role ?? 'viewer'}.`,
+    parameters: [...inPath, ...inQuery],
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }),
+    responses: {
+      ...Object.fromEntries(responses),
+      default: {
+        description: 'A problem.',
+        content: { 'application/json': { schema: reference('ProblemAnswer') } },
       },
     },
-    builtIn: { type: 'boolean' },
-  },
-});
+  };
+}
+
+/** The document's schemas. What a zod schema brings along under `$defs` becomes a schema of the document. */
+class Schemas {
+  readonly #byName = new Map<string, Json>();
+
+  set(name: string, schema: Json): void {
+    this.#byName.set(name, schema);
+  }
+
+  all(): Json {
+    return Object.fromEntries([...this.#byName].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Files a schema under a name; gives the reference to it. */
+  add(schema: z.ZodType, io: 'input' | 'output', name: string): Json {
+    this.set(name, this.plain(schema, io));
+    return reference(name);
+  }
+
+  /** The schema itself, whose parts are references. Input and output of a part may differ: then it has two names. */
+  plain(schema: z.ZodType, io: 'input' | 'output'): Json {
+    const whole = z.toJSONSchema(schema, { io, target: 'draft-2020-12' }) as Record<string, unknown>;
+    const { $defs = {}, $schema: _, id: __, ...top } = whole;
+    const definitions = $defs as Record<string, Record<string, unknown>>;
+    // A schema with a name of its own is a definition that the top only refers to.
+    const self = /^#\/\$defs\/(.+)$/.exec(String(top['$ref'] ?? ''))?.[1] ?? '';
+    const { id: ____, ...rest } = definitions[self] ?? top;
+    const parts = Object.entries(definitions).filter(([name]) => name !== self);
+    const names = new Map<string, string>();
+    const named = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(named);
+      if (value === null || typeof value !== 'object') return value;
+      return Object.fromEntries(
+        Object.entries(value).map(([key, it]) => {
+          const part = key === '$ref' && typeof it === 'string' ? /^#\/\$defs\/(.+)$/.exec(it)?.[1] : undefined;
+          return [key, part === undefined ? named(it) : reference(names.get(part) ?? part)['$ref']];
+        }),
+      );
+    };
+    for (const [part, { id: ___, ...definition }] of parts) {
+      const before = this.#byName.get(part);
+      const same = before === undefined || canonical(before) === canonical(named(definition));
+      names.set(part, same ? part : `${part}Input`);
+    }
+    for (const [part, { id: ___, ...definition }] of parts)
+      this.set(names.get(part) ?? part, named(definition) as Json);
+    return named(rest) as Json;
+  }
+}

@@ -1,13 +1,15 @@
 import { type Context, Hono } from 'hono';
-import { type Observations, type ResourceStatus, statusOf } from '#control/observations.ts';
+import { type ResourceStatus, statuses } from '#control/observations.ts';
 import type { Stored } from '#control/store/store.ts';
 import { Problem } from '#core/problem.ts';
 import { keyOf, type Resource } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
-import { inSentence } from '#lib/text.ts';
+import { instance } from '#kinds/instance/kind.ts';
+import { byText, didYouMean, inSentence } from '#lib/text.ts';
 import { begun } from './audit.ts';
-import { bodyOf } from './body.ts';
+import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
+import { ChangeQuery, ResourcesQuery } from './requests.ts';
 import { needs } from './steps.ts';
 
 /** A resource as the API shows it. */
@@ -25,7 +27,16 @@ export interface ResourceDocument {
   readonly builtIn?: boolean;
 }
 
-const documentOf = (parts: ApiParts, stored: Stored, seen: Observations): ResourceDocument => {
+type StatusOf = (owner: string) => ResourceStatus;
+
+/** How every resource is doing, those included that an operation is only just making. */
+async function statusesOf({ control, observer, operations }: ApiParts): Promise<StatusOf> {
+  const held = new Set(control.artifacts.map((it) => it.id));
+  const coming = (control.coming?.artifacts ?? []).filter((it) => !held.has(it.id));
+  return statuses([...control.artifacts, ...coming], await observer.latest(), operations.underWay());
+}
+
+const documentOf = (stored: Stored, statusOf: StatusOf): ResourceDocument => {
   const { project, kind, name, spec, assigned } = stored.resource;
   return {
     project,
@@ -36,9 +47,22 @@ const documentOf = (parts: ApiParts, stored: Stored, seen: Observations): Resour
     etag: String(stored.revision),
     createTime: stored.createTime,
     updateTime: stored.updateTime,
-    status: statusOf(keyOf(stored.resource), parts.control.artifacts, seen),
+    status: statusOf(keyOf(stored.resource)),
   };
 };
+
+/** What an operation is making: it is no part of the revision in force yet. */
+function comingOf({ control }: ApiParts, kind: AnyKind, project: string, statusOf: StatusOf): ResourceDocument[] {
+  const { coming } = control;
+  return (coming?.snapshot.all<unknown, unknown>(kind, project) ?? [])
+    .filter((it) => control.stored(project, kind, it.name) === undefined)
+    .map((resource) => {
+      const times = { createTime: coming?.time ?? '', updateTime: coming?.time ?? '' };
+      const document = documentOf({ resource, revision: coming?.revision ?? 0, ...times }, statusOf);
+      const { values } = document.status;
+      return document.status.state === 'CREATING' ? document : { ...document, status: { state: 'CREATING', values } };
+    });
+}
 
 const catalogueOf = (kind: AnyKind, project: string): ResourceDocument[] =>
   Object.entries(kind.catalogue ?? {}).map(([name, spec]) => ({
@@ -58,21 +82,43 @@ const place = (context: Context<Env>): { project: string; kind: AnyKind; name: s
   const plural = context.req.param('plural') ?? '';
   const kind = kindNamed(plural);
   if (kind === undefined || kind.plural !== plural) {
+    const near = didYouMean(
+      plural,
+      kinds.map((it) => it.plural),
+    );
     throw new Problem('NOT_FOUND', {
       at: plural,
       message: `there is no kind ${plural}`,
-      fix: `Kinds are ${kinds.map((it) => it.plural).join(', ')}.`,
+      fix: near === undefined ? `Kinds are ${kinds.map((it) => it.plural).join(', ')}.` : `Did you mean ${near}?`,
     });
   }
   return { project: context.req.param('project') ?? '', kind, name: context.req.param('name') ?? '' };
 };
 
-const missing = (kind: AnyKind, project: string, name: string): Problem =>
-  new Problem('NOT_FOUND', {
+const missing = (
+  kind: AnyKind,
+  name: string,
+  { project, names }: { project: string; names: Iterable<string> },
+): Problem => {
+  const near = didYouMean(name, names);
+  return new Problem('NOT_FOUND', {
     at: `${kind.plural}/${name}`,
     message: `there is no ${inSentence(kind.title)} of that name in project ${project}`,
-    fix: `\`vauban get ${kind.plural}\` lists them.`,
+    fix: near === undefined ? `\`vauban get ${kind.plural}\` lists them.` : `Did you mean ${near}?`,
   });
+};
+
+/** Reading asks for a project that is there; writing makes it. */
+function known(control: ApiParts['control'], project: string): void {
+  const projects = [...control.snapshot.projects, ...(control.coming?.snapshot.projects ?? [])];
+  if (projects.includes(project)) return;
+  const near = didYouMean(project, projects);
+  throw new Problem('NOT_FOUND', {
+    at: `projects/${project}`,
+    message: 'there is no such project',
+    fix: near === undefined ? '`vauban get projects` lists them.' : `Did you mean ${near}?`,
+  });
+}
 
 /** `If-Match: "12"`, as HTTP writes it. */
 const etagOf = (context: Context<Env>): { etag?: string } => {
@@ -88,46 +134,62 @@ export function resourceRoutes(parts: ApiParts): Hono<Env> {
 
   app.get('/projects', (context) => context.json({ projects: control.snapshot.projects }));
 
+  /** Sorted by name: what is declared, what is being made, what is built in. */
+  const listOf = async (kind: AnyKind, project: string): Promise<ResourceDocument[]> => {
+    const statusOf = await statusesOf(parts);
+    const declared = control.storedAll(kind, project).map((it) => documentOf(it, statusOf));
+    const coming = comingOf(parts, kind, project, statusOf);
+    const names = new Set([...declared, ...coming].map((it) => it.name));
+    const builtIn = catalogueOf(kind, project).filter((it) => !names.has(it.name));
+    return [...declared, ...coming, ...builtIn].toSorted((a, b) => byText(a.name, b.name));
+  };
+
   app.get(base, async (context) => {
     const { project, kind } = place(context);
-    const seen = await parts.observer.latest();
-    const declared = control.storedAll(kind, project).map((it) => documentOf(parts, it, seen));
-    const names = new Set(declared.map((it) => it.name));
-    const builtIn = catalogueOf(kind, project).filter((it) => !names.has(it.name));
-    return context.json({ items: [...declared, ...builtIn] });
+    const { limit, pageToken } = parsedBy(ResourcesQuery, context.req.query());
+    known(control, project);
+    const after = pageToken === undefined ? '' : Buffer.from(pageToken, 'base64url').toString();
+    const rest = (await listOf(kind, project)).filter((it) => it.name > after);
+    const items = rest.slice(0, Number(limit));
+    const last = items.at(-1)?.name;
+    const more = rest.length > items.length && last !== undefined;
+    return context.json({ items, ...(more ? { nextPageToken: Buffer.from(last).toString('base64url') } : {}) });
   });
 
   app.get(`${base}/:name`, async (context) => {
     const { project, kind, name } = place(context);
-    const stored = control.stored(project, kind, name);
-    const builtIn = catalogueOf(kind, project).find((it) => it.name === name);
-    if (stored === undefined && builtIn === undefined) throw missing(kind, project, name);
-    if (stored === undefined) return context.json(builtIn);
-    context.header('etag', `"${stored.revision}"`);
-    return context.json(documentOf(parts, stored, await parts.observer.latest()));
+    known(control, project);
+    const all = await listOf(kind, project);
+    const wanted = kind.alias?.(name);
+    const found = all.find((it) => it.name === name) ?? all.find((it) => it.name === wanted);
+    if (found === undefined) throw missing(kind, name, { project, names: all.map((it) => it.name) });
+    if (found.builtIn !== true) context.header('etag', `"${found.etag}"`);
+    return context.json(found);
   });
 
   const change = async (context: Context<Env>, mode: 'create' | 'replace' | 'delete'): Promise<Response> => {
     const { project, kind, name } = place(context);
     const author = context.get('identity').name;
-    const options = { author, ...etagOf(context), ...confirmOf(context) };
+    const { dryRun, confirmSeconds } = parsedBy(ChangeQuery, context.req.query());
+    const confirm = confirmSeconds === undefined ? {} : { confirmSeconds: Number(confirmSeconds) };
+    const options = { author, ...etagOf(context), ...confirm };
     const request =
       mode === 'delete'
         ? ({ type: 'delete', project, kind, name } as const)
         : ({ type: 'put', project, kind, name, value: await bodyOf(context), mode } as const);
-    if (context.req.query('dryRun') === 'true') return context.json(await control.plan(request));
+    if (dryRun === 'true') return context.json(await control.plan(request));
     return begun(context, parts, await control.apply(request, options));
   };
   app.post(`${base}/:name`, needs('operator'), (context) => change(context, 'create'));
   app.put(`${base}/:name`, needs('operator'), (context) => change(context, 'replace'));
   app.delete(`${base}/:name`, needs('operator'), (context) => change(context, 'delete'));
 
-  app.post(`${base}/:name/reset`, needs('operator'), async (context) => {
-    const { project, kind, name } = place(context);
-    const stored = control.stored(project, kind, name);
-    if (stored === undefined) throw missing(kind, project, name);
-    const artifact = sandboxArtifact(parts, stored.resource);
-    await parts.host.reset(artifact);
+  app.post('/projects/:project/instances/:name/reset', needs('operator'), async (context) => {
+    const { project, name } = context.req.param();
+    const stored = control.stored(project, instance, name);
+    if (stored === undefined)
+      throw missing(instance, name, { project, names: control.snapshot.all(instance, project).map((it) => it.name) });
+    await parts.host.reset(sandboxArtifact(parts, stored.resource));
     return context.json({});
   });
   return app;
@@ -142,17 +204,5 @@ export function sandboxArtifact(parts: ApiParts, resource: Resource): string {
     at: owner,
     message: 'it is not an instance that runs',
     fix: '`vauban get instances` lists them.',
-  });
-}
-
-function confirmOf(context: Context<Env>): { confirmSeconds?: number } {
-  const text = context.req.query('confirmSeconds');
-  if (text === undefined) return {};
-  const seconds = Number(text);
-  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 86_400) return { confirmSeconds: seconds };
-  throw new Problem('INVALID_REQUEST', {
-    at: 'confirmSeconds',
-    message: `${text} is not a number of seconds from 1 to 86400`,
-    fix: 'Correct it.',
   });
 }

@@ -18,13 +18,21 @@ export const requestId: MiddlewareHandler<Env> = async (context, next) => {
   context.header('x-request-id', id);
   context.header('cache-control', 'no-store');
   context.header('x-content-type-options', 'nosniff');
+  context.header('x-frame-options', 'DENY');
+  context.header('referrer-policy', 'no-referrer');
+  context.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
   await next();
 };
+
+const askedBy = ({ tokens }: ApiParts, context: Context<Env>) =>
+  tokens.identify(/^Bearer (\S{1,200})$/i.exec(context.req.header('authorization') ?? '')?.[1]);
 
 export const limited =
   (parts: ApiParts): MiddlewareHandler<Env> =>
   async (context, next) => {
-    const key = context.req.header('authorization') ?? addressOf(context);
+    // Whoever has no valid token is one of many behind an address: another invented token gives no new allowance.
+    const asked = askedBy(parts, context);
+    const key = typeof asked === 'string' ? `address ${addressOf(context)}` : `token ${asked.name}`;
     if (!parts.limit.take(key, parts.now().getTime())) {
       context.header('retry-after', String(Math.ceil(parts.limit.wait(key) / 1000)));
       throw new Problem('RATE_LIMITED', {
@@ -51,9 +59,7 @@ export const sized: MiddlewareHandler<Env> = bodyLimit({
 export const authenticated =
   (parts: ApiParts): MiddlewareHandler<Env> =>
   async (context, next) => {
-    const header = context.req.header('authorization') ?? '';
-    const token = /^Bearer (\S{1,200})$/i.exec(header)?.[1];
-    const identity = parts.tokens.identify(token);
+    const identity = askedBy(parts, context);
     if (typeof identity === 'string') {
       context.header('www-authenticate', 'Bearer realm="vauban"');
       throw new Problem('UNAUTHENTICATED', {

@@ -1,19 +1,11 @@
 import { Hono } from 'hono';
-import * as z from 'zod';
-import { roles } from '#access/roles.ts';
 import { Problem } from '#core/problem.ts';
-import { Name } from '#core/resource.ts';
 import { siteSchema } from '#plan/schema.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 import { openApi } from './openapi.ts';
+import { TokenRequest } from './requests.ts';
 import { needs } from './steps.ts';
-
-const TokenRequest = z.strictObject({
-  name: Name.describe('Name of the token, for the audit log.'),
-  role: z.enum(roles).describe('What it may do.'),
-  expireTime: z.iso.datetime({ offset: true }).optional().describe('When it ends (RFC 3339); none: never.'),
-});
 
 /** Health, tokens, and what the API says about itself. */
 export function systemRoutes(parts: ApiParts): Hono<Env> {
@@ -32,7 +24,7 @@ export function systemRoutes(parts: ApiParts): Hono<Env> {
     const seen = await parts.observer.latest();
     const states = new Map(seen.list.map((it) => [it.artifact, it]));
     return context.json({
-      problem: seen.problem,
+      ...(seen.problem === undefined ? {} : { problem: seen.problem }),
       items: parts.control.artifacts.map((it) => ({
         id: it.id,
         engine: it.engine,

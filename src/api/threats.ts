@@ -1,40 +1,11 @@
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import * as z from 'zod';
 import { severities, type Threat } from '#control/threats/threat.ts';
 import { Problem } from '#core/problem.ts';
 import { parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
+import { StreamQuery, ThreatQuery } from './requests.ts';
 import { streamThreats } from './threat-stream.ts';
-
-const Time = z.iso.datetime({ offset: true });
-const Flag = z.enum(['true', 'false']);
-
-const ListQuery = z.strictObject({
-  endpoint: z.string().optional().describe('Only of this endpoint.'),
-  network: z.string().optional().describe('Only of this network.'),
-  minimumSeverity: z.enum(severities).optional().describe('This severity and graver ones.'),
-  threatId: z.string().optional().describe('Only this threat.'),
-  name: z.string().optional().describe('Part of the name, in any case.'),
-  source: z.string().optional().describe('Address of the side that opened the session.'),
-  destination: z.string().optional().describe('Address of the other side.'),
-  instance: z.string().optional().describe('Instance at either end.'),
-  from: Time.optional().describe('Seen at this time or later (RFC 3339).'),
-  to: Time.optional().describe('Seen before this time.'),
-  fold: Flag.optional().describe('Both mirrored copies of a session as one; default true.'),
-  order: z.enum(['newest', 'oldest']).optional().describe('By time; default newest first.'),
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/)
-    .optional()
-    .describe('At most so many; default 50, at most 1000.'),
-  pageToken: z.string().optional().describe('From the answer before.'),
-});
-
-const StreamQuery = z.strictObject({
-  minimumSeverity: z.enum(severities).optional(),
-  fold: Flag.optional(),
-});
 
 /** Threats: list, one with its packets, counts, and a live stream. */
 export function threatRoutes(parts: ApiParts): Hono<Env> {
@@ -42,7 +13,7 @@ export function threatRoutes(parts: ApiParts): Hono<Env> {
   const base = '/projects/:project/threats';
 
   app.get(base, async (context) => {
-    const { name, fold, limit, ...query } = parsedBy(ListQuery, context.req.query());
+    const { name, fold, limit, ...query } = parsedBy(ThreatQuery, context.req.query());
     const page = await parts.threats.list({
       project: context.req.param('project'),
       ...defined(query),

@@ -1,64 +1,77 @@
-import { type Application, buildApplication, buildRouteMap, type RouteMap, text_en } from '@stricli/core';
-import { asProblem, type ProblemDocument } from '#core/problem.ts';
+import { type Application, buildApplication, buildCommand, buildRouteMap, text_en } from '@stricli/core';
+import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
 import type { Cli } from './context.ts';
-import { apply, confirm, history, plan, rollback } from './verbs/change.ts';
-import { logs } from './verbs/logs.ts';
-import { createRoutes, describe, edit, get, remove } from './verbs/resource.ts';
-import { explain, schema } from './verbs/schema.ts';
-import { exec, restart, ssh, start, stop } from './verbs/session.ts';
-import { checks, token } from './verbs/system.ts';
-import { threats } from './verbs/threats.ts';
+import { exitCodeOf } from './exit.ts';
+import { toYaml } from './output.ts';
+import type { Target, VerbGroups } from './verbs.ts';
 
-/** Verbs that are made elsewhere: those that work on the machine itself and not through the API. */
-export type MachineVerbs = Parameters<typeof buildRouteMap<string, Cli>>[0]['routes'];
+export interface AppParts {
+  readonly groups: VerbGroups;
+  readonly version: string;
+  /** What was typed. */
+  readonly inputs: readonly string[];
+  /** True: load every verb, for documentation. */
+  readonly whole?: boolean;
+}
 
-export function cliApp(machine: MachineVerbs, version: string): Application<Cli> {
-  const routes: RouteMap<Cli> = buildRouteMap<string, Cli>({
-    routes: {
-      ...machine,
-      plan,
-      apply,
-      confirm,
-      history,
-      rollback,
-      get,
-      describe,
-      create: createRoutes(),
-      edit,
-      delete: remove,
-      start,
-      stop,
-      restart,
-      exec,
-      ssh,
-      threats,
-      logs,
-      checks,
-      schema,
-      explain,
-      token,
-    },
-    docs: {
-      brief: 'The network perimeter of a cloud, on your own Linux machines',
-      fullDescription:
-        'One declared site is compiled to nftables, Suricata and the other engines of Linux, applied as a whole, and taken back when it locks you out.',
-    },
+/** The command line for what was typed: the verb that it names is there in full, the others by name. */
+export async function cliApp({ groups, version, inputs, whole = false }: AppParts): Promise<Application<Cli>> {
+  const verbs = Object.values(groups).flatMap((it) => Object.entries(it));
+  const entries = verbs.map(async ([name, { brief, load }]): Promise<[string, Target]> => {
+    if (whole || name === inputs[0]) return [name, await load()];
+    return [name, buildCommand<Record<never, never>, [], Cli>({ docs: { brief }, parameters: {}, func: () => {} })];
   });
-  return buildApplication(routes, {
+  const root = buildRouteMap<string, Cli>({
+    routes: Object.fromEntries(await Promise.all(entries)),
+    docs: { brief: 'The network perimeter of a cloud, on your own Linux machines' },
+  });
+  const format = outputOf(inputs);
+  return buildApplication(root, {
     name: 'vauban',
     versionInfo: { currentVersion: version },
     scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
     documentation: { caseStyle: 'convert-camel-to-kebab' },
-    localization: { text: { ...text_en, exceptionWhileRunningCommand: (error) => described(error) } },
-    determineExitCode: () => 1,
+    localization: {
+      text: {
+        ...text_en,
+        exceptionWhileRunningCommand: (error) => described(error, format),
+        exceptionWhileParsingArguments(error, colour) {
+          const text = text_en.exceptionWhileParsingArguments.call(this, error, colour);
+          return format === 'text' ? `${text}\n  See \`vauban ${inputs[0] ?? ''} --help\`.` : usage(text, format);
+        },
+        noCommandRegisteredForInput(it) {
+          const text = text_en.noCommandRegisteredForInput(it);
+          return format === 'text' ? `${text}\n  \`vauban --help\` lists them.` : usage(text, format);
+        },
+      },
+    },
+    determineExitCode: exitCodeOf,
   });
 }
 
+export type ErrorFormat = 'text' | 'json' | 'yaml';
+
+/** Whoever asked for JSON gets mistakes as JSON too. What comes after `--` is not ours. */
+export function outputOf(inputs: readonly string[]): ErrorFormat {
+  const end = inputs.indexOf('--');
+  const ours = end < 0 ? inputs : inputs.slice(0, end);
+  for (const [index, word] of ours.entries()) {
+    const value = /^(?:--output|-o)$/.test(word) ? ours[index + 1] : /^--output=(.*)$/.exec(word)?.[1];
+    if (value === 'json' || value === 'yaml') return value;
+  }
+  return 'text';
+}
+
+const usage = (message: string, format: ErrorFormat): string =>
+  described(new Problem('INVALID_REQUEST', { at: 'command line', message, fix: 'See `vauban VERB --help`.' }), format);
+
 /** A problem as a person reads it: where, what, what to do; each of several mistakes on lines of its own. */
-export function described(error: unknown): string {
+export function described(error: unknown, format: ErrorFormat = 'text'): string {
   const problem = asProblem(error).toJSON();
+  if (format === 'json') return JSON.stringify({ error: problem }, null, 2);
+  if (format === 'yaml') return toYaml({ error: problem });
   const one = (it: ProblemDocument): string => `${it.at}: ${it.message}\n  ${it.fix}`;
   return (problem.details ?? []).length > 0
-    ? `${(problem.details ?? []).map(one).join('\n')}\n${problem.fix}`
+    ? `${(problem.details ?? []).map(one).join('\n')}\n${problem.message}. ${problem.fix}`
     : one(problem);
 }

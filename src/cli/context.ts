@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandContext } from '@stricli/core';
 import { Client } from '#client/client.ts';
 import { DEFAULT_STATE, type Deployment, deploymentAt, type Settings } from '#core/deployment.ts';
@@ -12,6 +13,8 @@ export interface Cli extends CommandContext {
   readonly stdout: NodeJS.WriteStream;
   readonly style: Style;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What was typed so far, for completion. */
+  readonly words: readonly string[];
   /** Writes a line to standard output. */
   print(text: string): void;
   /** Writes a line to standard error: progress, warnings. */
@@ -80,4 +83,22 @@ export async function projectOf(cli: Cli, client: Client, target: Target): Promi
         ? 'Apply a site first: `vauban apply FILE`.'
         : 'Name one with --project, or set VAUBAN_PROJECT.',
   });
+}
+
+/** A flag's value among the words that were typed so far. */
+const typed = (cli: Cli, name: string, alias = name): string | undefined => {
+  const at = cli.words.findIndex((it) => it === `--${name}` || it === `-${alias}`);
+  return cli.words.find((it) => it.startsWith(`--${name}=`))?.slice(name.length + 3) ?? cli.words[at < 0 ? at : at + 1];
+};
+
+/** Names of resources for completion. A shell waits for them: no answer within a second is none. */
+export async function proposedNames(cli: Cli, plural: string): Promise<readonly string[]> {
+  const [state, project] = [typed(cli, 'state'), typed(cli, 'project', 'p')];
+  const target = { ...(state === undefined ? {} : { state }), ...(project === undefined ? {} : { project }) };
+  const names = async (): Promise<readonly string[]> => {
+    const client = clientOf(cli, target);
+    const path = `/v1/projects/${await projectOf(cli, client, target)}/${plural}`;
+    return (await client.get<{ items: { name: string }[] }>(path)).items.map((it) => it.name);
+  };
+  return Promise.race([names().catch(() => []), sleep(1000, [], { ref: false })]);
 }

@@ -7,7 +7,11 @@ const signs = { create: '+', update: '~', delete: '-' } as const;
 /** Prints a difference as a person reads it: what changes, what it means, what the machine does about it. */
 export function printDifference(cli: Cli, difference: Difference): void {
   const { resources, artifacts } = difference;
-  if (resources.length === 0 && artifacts.length === 0) return cli.print('Nothing would change.');
+  if (resources.length + artifacts.length === 0) cli.print('Nothing would change.');
+  else printChanges(cli, difference);
+}
+
+function printChanges(cli: Cli, { resources, artifacts }: Difference): void {
   const meanings = resources.flatMap((it) => it.meaning);
   for (const change of resources) printChange(cli, change);
   if (meanings.length > 0) {
@@ -20,7 +24,6 @@ export function printDifference(cli: Cli, difference: Difference): void {
   cli.print(
     `${count(resources.length, 'resource')} change; the machine takes up ${of('hold')}, changes ${of('change')} and lets go of ${of('release')} things.`,
   );
-  return undefined;
 }
 
 function printChange(cli: Cli, { action, project, kind, name, fields }: ResourceChange): void {

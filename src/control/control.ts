@@ -1,5 +1,5 @@
-import type { Artifact } from '#core/artifact.ts';
-import type { HostLink } from '#core/host.ts';
+import { type Artifact, digestOfAll } from '#core/artifact.ts';
+import type { HostLink, HostStatus } from '#core/host.ts';
 import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
 import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
 import { emptySnapshot, snapshotOf } from '#core/snapshot.ts';
@@ -7,10 +7,11 @@ import { type AnyKind, kindNamed } from '#kinds/index.ts';
 import { inSentence } from '#lib/text.ts';
 import { admit, type Unread, withoutImplied } from '#plan/admit.ts';
 import { compile } from '#plan/compile.ts';
-import { artifactChanges, type Difference, resourceChanges } from '#plan/difference.ts';
+import { artifactChanges, type Difference, type ResourceChange, resourceChanges } from '#plan/difference.ts';
 import { type Declared, dotted, parseResource, parseSite, type SiteFile } from '#plan/site.ts';
+import { patienceAfter, settlement } from './agreement.ts';
 import type { Operation, Operations } from './operations.ts';
-import type { ResourceStore, Stored } from './store/store.ts';
+import type { Candidate, ResourceStore, Stored } from './store/store.ts';
 
 /** What a person may ask for. */
 export type Change =
@@ -48,6 +49,15 @@ export interface ControlParts {
   readonly onSnapshot: (snapshot: Snapshot) => void;
 }
 
+/** A revision on its way to the machines. */
+export interface Coming {
+  readonly revision: number;
+  /** RFC 3339: when it was begun. */
+  readonly time: string;
+  readonly snapshot: Snapshot;
+  readonly artifacts: readonly Artifact[];
+}
+
 /** Turns what people ask for into revisions, and revisions into what machines hold. */
 export class Control {
   readonly #parts: ControlParts;
@@ -56,6 +66,15 @@ export class Control {
   #artifacts: readonly Artifact[] = [];
   #head = 0;
   #changing = false;
+  #coming: Coming | undefined;
+  #agreeing: Promise<void> | undefined;
+  #machine: HostStatus | undefined;
+  #trouble: string | undefined;
+  #failures = 0;
+  /** Milliseconds since 1970. */
+  #holdAfter = 0;
+  /** Operations by revision whose outcome the host could not tell. */
+  readonly #unanswered = new Map<number, string>();
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
@@ -67,6 +86,11 @@ export class Control {
 
   get artifacts(): readonly Artifact[] {
     return this.#artifacts;
+  }
+
+  /** What the operation that is running makes; undefined when none is. */
+  get coming(): Coming | undefined {
+    return this.#coming;
   }
 
   get head(): number {
@@ -81,39 +105,90 @@ export class Control {
     return this.#snapshot.all<unknown, unknown>(kind, project).flatMap((it) => this.#stored.get(keyOf(it)) ?? []);
   }
 
-  /** Reads the state back and agrees with the host about what is in force. */
+  /** The last thing that the host said; undefined as long as it does not answer. */
+  get machine(): HostStatus | undefined {
+    return this.#machine;
+  }
+
+  /** Why the machine does not hold what is in force, when that is so. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Reads the state back. Whether the machine holds it, {@link agree} finds out. */
   async start(): Promise<void> {
     await this.#load();
-    await this.agree();
   }
 
   /**
-   * Settles revisions that were left open: begun ones when this process died, and pending ones that the host took back
-   * or kept. The host is right about what the machine holds.
+   * Settles revisions that were left open: begun ones whose outcome nobody has heard of, and pending ones that the host
+   * took back or kept. Then the machine is brought to what is in force, should it hold anything else: after an update that
+   * compiles differently, or when its memory was lost. Call it again and again.
    */
   async agree(): Promise<void> {
-    if (this.#changing) return;
-    const { store, host, log } = this.#parts;
-    const open = (await store.history(20)).filter((it) => it.state === 'applying' || it.state === 'pending');
-    if (open.length === 0) return;
-    const status = await host.status();
+    if (this.#changing || this.#agreeing !== undefined) return this.#agreeing;
+    this.#agreeing = this.#settleWithHost().finally(() => {
+      this.#agreeing = undefined;
+    });
+    return this.#agreeing;
+  }
+
+  async #settleWithHost(): Promise<void> {
+    const status = await this.#parts.host.status().catch((error: unknown) => {
+      this.#machine = undefined;
+      throw error;
+    });
+    this.#machine = status;
     if (status.busy) return;
-    for (const revision of open) {
-      if (revision.state === 'pending' && status.revision === revision.number) {
-        if (status.pending === undefined) await store.confirm(revision.number);
-      } else if (revision.state === 'pending') {
-        const reason =
-          status.reverted?.revision === revision.number ? status.reverted.reason : 'the machine holds another revision';
-        await store.revert(revision.number, note(revision.number, reason));
-        log('revision taken back', { revision: revision.number, reason });
-      } else {
-        // What had been asked for is not in the store yet; a machine that finished it is brought back to what is.
-        await store.fail(revision.number, note(revision.number, 'control was stopped while it was being applied'));
-      }
+    const { store, log } = this.#parts;
+    const open = (await store.history(20)).filter((it) => it.state === 'applying' || it.state === 'pending');
+    let changed = false;
+    for (const { number, state } of open.toReversed()) {
+      const end = settlement({ number, state }, await store.begun(number), status);
+      if (end.action === 'wait') continue;
+      if (end.action === 'commit') await store.commit(number, end.before);
+      else if (end.action === 'confirm') await store.confirm(number);
+      else await store[end.action](number, note(number, end.reason));
+      log('revision settled', { revision: number, ...end });
+      this.#tellOutcome(number, end.action === 'fail' ? note(number, end.reason) : undefined);
+      changed = true;
     }
-    await this.#load();
-    if (status.revision !== this.#head && status.pending === undefined) {
-      await host.hold({ revision: this.#head, artifacts: [...this.#artifacts].map(mutable) }, () => {});
+    if (changed) await this.#load();
+    await this.#holdAgain(status);
+  }
+
+  /** The operation that nobody could answer before. */
+  #tellOutcome(revision: number, problem: ProblemDocument | undefined): void {
+    const id = this.#unanswered.get(revision);
+    if (id === undefined) return;
+    this.#unanswered.delete(revision);
+    this.#parts.operations.update(id, problem === undefined ? { state: 'done' } : { state: 'failed', problem });
+  }
+
+  async #holdAgain(status: HostStatus): Promise<void> {
+    const { host, store, log, now } = this.#parts;
+    if (status.pending !== undefined || status.digest === digestOfAll(this.#artifacts)) {
+      this.#failures = 0;
+      this.#trouble = undefined;
+      return;
+    }
+    const [newest] = await store.history(1);
+    if (status.revision > (newest?.number ?? 0)) {
+      // Older data than the machine: what it holds may be all that is left of what was meant.
+      this.#trouble = `the machine holds revision ${status.revision}, of which nothing is known here; restore the newer data, or apply the site again`;
+      return;
+    }
+    if (now().getTime() < this.#holdAfter) return;
+    try {
+      log('the machine is brought to what is in force', { revision: this.#head, held: status.revision });
+      await host.hold({ revision: this.#head, artifacts: this.#artifacts.map(mutable) }, () => {});
+      this.#failures = 0;
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#failures += 1;
+      this.#holdAfter = now().getTime() + patienceAfter(this.#failures);
+      this.#trouble = `the machine cannot be brought to revision ${this.#head}: ${asProblem(error).message}`;
+      throw error;
     }
   }
 
@@ -140,6 +215,8 @@ export class Control {
     }
     this.#changing = true;
     try {
+      await this.#agreeing?.catch(() => {});
+      await this.#refuseWhileOpen();
       this.#checkEtag(change, options.etag);
       const { snapshot } = await this.#candidate(change);
       const artifacts = compile(snapshot);
@@ -155,9 +232,13 @@ export class Control {
         message: options.message ?? described(change),
         time: this.#parts.now().toISOString(),
         changes,
+        ...delta(changes, snapshot),
+        digest: digestOfAll(artifacts),
       });
       operations.update(operation.id, { revision });
+      this.#coming = { revision, time: operation.startTime, snapshot, artifacts };
       const done = this.#carryOut(operation.id, revision, snapshot, artifacts, options.confirmSeconds).finally(() => {
+        this.#coming = undefined;
         this.#changing = false;
       });
       return { operation: operations.get(operation.id) ?? operation, done };
@@ -178,6 +259,7 @@ export class Control {
   async revertPending(): Promise<number> {
     const pending = await this.#pending();
     await this.#parts.host.revert(pending);
+    await this.#agreeing?.catch(() => {});
     await this.agree();
     return pending;
   }
@@ -200,6 +282,7 @@ export class Control {
     confirmSeconds: number | undefined,
   ): Promise<void> {
     const { host, store, operations, now, log } = this.#parts;
+    let held = false;
     try {
       const request = {
         revision,
@@ -210,16 +293,42 @@ export class Control {
       await host.hold(request, (event) => operations.tell(id, event));
       const before =
         confirmSeconds === undefined ? undefined : new Date(now().getTime() + confirmSeconds * 1000).toISOString();
-      await store.commit(revision, snapshot.resources, before);
+      held = true;
+      await store.commit(revision, before);
       await this.#load();
       log('revision applied', { revision });
       operations.update(id, { state: 'done' });
     } catch (error) {
       const problem = asProblem(error).toJSON();
-      await store.fail(revision, problem);
-      log('revision failed', { revision, problem });
-      operations.update(id, { state: 'failed', problem });
+      // Held but not written down, or nobody knows whether it is held: `agree` finds out, as soon as it can.
+      const unknown = held || problem.code === 'HOST_UNREACHABLE' || !(await this.#failed(revision, problem));
+      log(unknown ? 'revision is open' : 'revision failed', { revision, problem });
+      if (unknown) this.#unanswered.set(revision, id);
+      else operations.update(id, { state: 'failed', problem });
     }
+  }
+
+  async #failed(revision: number, problem: ProblemDocument): Promise<boolean> {
+    try {
+      await this.#parts.store.fail(revision, problem);
+      return true;
+    } catch (error) {
+      this.#parts.log('a failure cannot be written down yet', { revision, problem: asProblem(error).toJSON() });
+      return false;
+    }
+  }
+
+  async #refuseWhileOpen(): Promise<void> {
+    const [newest] = await this.#parts.store.history(1);
+    if (newest?.state !== 'pending' && newest?.state !== 'applying') return;
+    const pending = newest.state === 'pending';
+    throw new Problem('CHANGE_IN_PROGRESS', {
+      at: `revision ${newest.number}`,
+      message: pending ? 'a change waits for its confirmation' : 'it is not known yet what became of the last change',
+      fix: pending
+        ? 'Keep it with `vauban confirm`, or take it back with `vauban rollback`.'
+        : 'Try again when the host agent answers: `vauban checks`.',
+    });
   }
 
   async #load(): Promise<void> {
@@ -334,6 +443,14 @@ function asDeclared(resource: Resource): Declared {
   const place = (path: readonly (string | number)[]): string =>
     [`${kind.plural}/${name}`, dotted(path)].filter(Boolean).join(' ');
   return { project, kind, name, spec, place };
+}
+
+/** The resources of a snapshot that a change puts there, and the names of those that it takes away. */
+function delta(changes: readonly ResourceChange[], after: Snapshot): Pick<Candidate, 'put' | 'gone'> {
+  const changed = new Set(changes.map(keyOf));
+  const put = after.resources.filter((it) => changed.has(keyOf(it)));
+  const gone = changes.filter((it) => it.action === 'delete');
+  return { put, gone: gone.map(({ project, kind, name }) => ({ project, kind, name })) };
 }
 
 const mutable = (it: Artifact) => ({

@@ -3,9 +3,23 @@ import type { Observation } from '#core/engine.ts';
 import type { HostLink } from '#core/host.ts';
 import { asProblem } from '#core/problem.ts';
 
+/** READY, or for a host RUNNING; STAGING: it boots; TERMINATED: it is switched off. */
+export const resourceStates = [
+  'READY',
+  'RUNNING',
+  'STAGING',
+  'TERMINATED',
+  'CREATING',
+  'UPDATING',
+  'DELETING',
+  'FAILED',
+  'UNKNOWN',
+] as const;
+export type ResourceState = (typeof resourceStates)[number];
+
 /** What a resource is doing, from what the machine shows of its artifacts. */
 export interface ResourceStatus {
-  readonly state: 'READY' | 'CREATING' | 'UPDATING' | 'DELETING' | 'FAILED' | 'UNKNOWN';
+  readonly state: ResourceState;
   readonly detail?: string;
   readonly values: Readonly<Record<string, number>>;
 }
@@ -49,17 +63,63 @@ export class Observer {
   }
 }
 
-/** Joins what artifacts show under the resource that owns them. Pure. */
-export function statusOf(owner: string, artifacts: readonly Artifact[], seen: Observations): ResourceStatus {
-  const values: Record<string, number> = {};
-  for (const it of seen.list) Object.assign(values, it.values[owner] ?? {});
-  if (seen.problem !== undefined) return { state: 'UNKNOWN', detail: seen.problem, values };
-  const own = new Set(artifacts.filter((it) => it.owners.includes(owner)).map((it) => it.id));
-  const states = seen.list.filter((it) => own.has(it.artifact));
-  const failed = states.find((it) => it.state === 'failed');
-  if (failed !== undefined) return { state: 'FAILED', detail: failed.detail ?? failed.artifact, values };
-  const pending = states.find((it) => it.state === 'pending');
-  if (pending !== undefined) return { state: 'CREATING', detail: pending.detail ?? pending.artifact, values };
-  const detail = states.find((it) => it.detail !== undefined)?.detail;
-  return { state: 'READY', ...(detail === undefined ? {} : { detail }), values };
+/** What is being done to artifacts right now, by their ids. */
+export type UnderWay = ReadonlyMap<string, 'hold' | 'change' | 'release'>;
+
+const nothing: UnderWay = new Map();
+
+/**
+ * Joins what artifacts show under the resources that own them. Pure; made once for a list of resources, because every
+ * artifact and every observation is looked at.
+ */
+export function statuses(
+  artifacts: readonly Artifact[],
+  seen: Observations,
+  underWay: UnderWay = nothing,
+): (owner: string) => ResourceStatus {
+  const byArtifact = new Map(seen.list.map((it) => [it.artifact, it]));
+  const owned = new Map<string, Artifact[]>();
+  for (const it of artifacts) {
+    for (const owner of it.owners) {
+      const list = owned.get(owner);
+      if (list === undefined) owned.set(owner, [it]);
+      else list.push(it);
+    }
+  }
+  const values = new Map<string, Record<string, number>>();
+  for (const it of seen.list)
+    for (const [owner, numbers] of Object.entries(it.values)) values.set(owner, { ...values.get(owner), ...numbers });
+  return (owner) => {
+    const own = owned.get(owner) ?? [];
+    const states = own.flatMap((it) => byArtifact.get(it.id) ?? []);
+    const base = { values: values.get(owner) ?? {} };
+    const work = mainWork(own, underWay);
+    if (work !== undefined) return { ...base, state: work };
+    if (seen.problem !== undefined) return { ...base, state: 'UNKNOWN', detail: seen.problem };
+    const failed = states.find((it) => it.state === 'failed');
+    if (failed !== undefined) return { ...base, state: 'FAILED', detail: failed.detail ?? failed.artifact };
+    const isHost = own.some((it) => it.engine === 'sandbox');
+    const pending = states.find((it) => it.state === 'pending');
+    if (pending !== undefined)
+      return { ...base, state: isHost ? 'STAGING' : 'CREATING', detail: pending.detail ?? pending.artifact };
+    const detail = states.find((it) => it.detail !== undefined)?.detail;
+    const words = detail === undefined ? {} : { detail };
+    if (isHost) return { ...base, ...words, state: base.values['running'] === 1 ? 'RUNNING' : 'TERMINATED' };
+    return { ...base, ...words, state: 'READY' };
+  };
+}
+
+/**
+ * What an operation does to a resource: only what is done to the engine that is the resource itself counts, a host does
+ * not restart because its network's firewall changes.
+ */
+function mainWork(own: readonly Artifact[], underWay: UnderWay): 'CREATING' | 'UPDATING' | 'DELETING' | undefined {
+  if (underWay.size === 0) return undefined;
+  const heart = own.filter((it) => it.engine === 'sandbox' || it.engine === 'suricata');
+  const actions = (heart.length > 0 ? heart : own.filter((it) => it.owners.length === 1)).flatMap(
+    (it) => underWay.get(it.id) ?? [],
+  );
+  if (actions.includes('release')) return 'DELETING';
+  if (actions.includes('hold')) return 'CREATING';
+  return actions.includes('change') ? 'UPDATING' : undefined;
 }

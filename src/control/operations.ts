@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { HoldEvent } from '#core/host.ts';
+import type { HoldEvent, Step } from '#core/host.ts';
 import type { ProblemDocument } from '#core/problem.ts';
 
 /** A change on its way to the machines. Long steps are followed live; the outcome is also in the history. */
@@ -72,6 +72,18 @@ export class Operations {
     for (const event of entry.events) listener(event);
     entry.listeners.add(listener);
     return () => entry.listeners.delete(listener);
+  }
+
+  /** Artifacts that a running operation is working on, or has still to work on. */
+  underWay(): ReadonlyMap<string, Step['action']> {
+    const left = new Map<string, Step['action']>();
+    for (const { operation, events } of this.#entries.values()) {
+      if (operation.state !== 'running') continue;
+      const steps = events.findLast((it) => it.event === 'steps')?.steps ?? [];
+      const done = new Set(events.flatMap((it) => (it.event === 'step' && it.state === 'done' ? [it.index] : [])));
+      for (const [index, step] of steps.entries()) if (!done.has(index)) left.set(step.artifact, step.action);
+    }
+    return left;
   }
 
   #emit(id: string, event: OperationEvent): void {

@@ -46,8 +46,20 @@ export class Tokens {
     }
     this.#database
       .prepare('INSERT INTO tokens VALUES (?, ?, ?, ?, ?)')
-      .run(it.name, it.role, hashOf(token), this.#now().toISOString(), it.expireTime ?? null);
+      .run(it.name, it.role, hashOf(token), this.#now().toISOString(), this.#endOf(it.expireTime));
     return token;
+  }
+
+  /** In UTC, as times are compared; one that has passed would only puzzle. */
+  #endOf(text: string | undefined): string | null {
+    if (text === undefined) return null;
+    const time = new Date(text);
+    if (time.getTime() > this.#now().getTime()) return time.toISOString();
+    throw new Problem('INVALID_REQUEST', {
+      at: 'expireTime',
+      message: `${text} has passed already`,
+      fix: 'Choose a time to come, such as 2030-01-01T00:00:00Z, or none.',
+    });
   }
 
   /** Knows a token written by somebody else, such as the installer. */

@@ -18,9 +18,16 @@ export interface Objection extends Omit<ProblemParts, 'at'> {
   readonly path: readonly (string | number)[];
 }
 
+/** What is seen of a resource, as columns need it. */
+export interface Seen {
+  readonly state: string;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** A column `STATE` or `STATUS` stands in for the one that every table ends with. */
 export interface Column<S, A> {
   readonly title: string;
-  readonly value: (resource: Resource<S, A>) => string;
+  readonly value: (resource: Resource<S, A>, seen: Seen) => string;
 }
 
 export interface Kind<S, A = unknown> extends KindOf<S, A> {
@@ -45,6 +52,8 @@ export interface Kind<S, A = unknown> extends KindOf<S, A> {
     after: Resource<S, A> | undefined,
     snapshots: { readonly before: Snapshot; readonly after: Snapshot },
   ) => readonly string[];
+  /** What the first column is called; default NAME. */
+  readonly nameTitle?: string;
   readonly columns: readonly Column<S, A>[];
   readonly feeds: Feeds<S, A>;
   /** A small complete example: name to spec, as in a site file. */

@@ -1,36 +1,48 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { buildCommand, buildRouteMap, type Command, type RouteMap } from '@stricli/core';
-import { parse as parseYaml } from 'yaml';
-import * as z from 'zod';
+import { basename, join } from 'node:path';
+import { buildCommand } from '@stricli/core';
 import type { ResourceDocument } from '#api/resources.ts';
 import type { Client } from '#client/client.ts';
 import type { Operation } from '#control/operations.ts';
 import { Problem } from '#core/problem.ts';
 import type { Resource } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
-import { didYouMean, inSentence } from '#lib/text.ts';
-import { unwrapped } from '#plan/issues.ts';
-import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
+import { parseDocuments } from '#lib/document.ts';
+import { didYouMean } from '#lib/text.ts';
+import { type Cli, clientOf, projectOf, proposedNames, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
 import { type Format, printList, printOne, toYaml } from '../output.ts';
 import { follow } from '../progress.ts';
 
-const snake = (text: string): string => text.replace(/[A-Z]/g, (it) => `-${it.toLowerCase()}`);
+export const camel = (text: string): string => text.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+function kindIn(text: string): AnyKind | undefined {
+  const wanted = camel(text).toLowerCase();
+  return (
+    kindNamed(camel(text)) ?? kinds.find((it) => it.kind.toLowerCase() === wanted || it.plural.toLowerCase() === wanted)
+  );
+}
+
+/** Every item of a list, page after page. */
+export async function allOf(client: Client, path: string): Promise<ResourceDocument[]> {
+  const items: ResourceDocument[] = [];
+  let pageToken: string | undefined;
+  do {
+    const page = await client.get<{ items: ResourceDocument[]; nextPageToken?: string }>(path, { pageToken });
+    items.push(...page.items);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== undefined);
+  return items;
+}
 
 /** `firewallRule`, `firewallRules`, `firewall-rules`: all mean the kind. */
 export function kindFor(text: string): AnyKind {
-  const wanted = text.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  const kind =
-    kindNamed(wanted) ??
-    kinds.find(
-      (it) => it.kind.toLowerCase() === wanted.toLowerCase() || it.plural.toLowerCase() === wanted.toLowerCase(),
-    );
+  const kind = kindIn(text);
   if (kind !== undefined) return kind;
   const near = didYouMean(
-    wanted,
+    camel(text),
     kinds.flatMap((it) => [it.kind, it.plural]),
   );
   throw new Problem('NOT_FOUND', {
@@ -40,10 +52,29 @@ export function kindFor(text: string): AnyKind {
   });
 }
 
-const kindParameter = { brief: 'Kind, such as instances', parse: String, placeholder: 'kind' } as const;
-const nameParameter = { brief: 'Name', parse: String, placeholder: 'name' } as const;
+const kindParameter = {
+  brief: 'Kind, such as instances',
+  parse: String,
+  placeholder: 'kind',
+  proposeCompletions: () => ['projects', ...kinds.map((it) => it.plural)],
+} as const;
 
-const pathOf = (project: string, kind: AnyKind, name?: string): string =>
+const nameParameter = {
+  brief: 'Name',
+  parse: String,
+  placeholder: 'name',
+  proposeCompletions(this: Cli, _partial: string) {
+    return namesOf(this);
+  },
+} as const;
+
+/** Names of resources of the kind that was typed before, as far as the API tells them quickly. */
+function namesOf(cli: Cli): Promise<readonly string[]> {
+  const kind = cli.words.slice(1, -1).flatMap((it) => kindIn(it) ?? [])[0];
+  return kind === undefined ? Promise.resolve([]) : proposedNames(cli, kind.plural);
+}
+
+export const pathOf = (project: string, kind: AnyKind, name?: string): string =>
   `/v1/projects/${project}/${kind.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`;
 
 const asResource = (it: ResourceDocument): Resource => ({
@@ -81,21 +112,20 @@ export const get = buildCommand({
     const project = await projectOf(this, client, flags);
     const items =
       name === undefined
-        ? (await client.get<{ items: ResourceDocument[] }>(pathOf(project, kind))).items.filter(
-            (it) => flags.all || it.builtIn !== true,
-          )
+        ? (await allOf(client, pathOf(project, kind))).filter((it) => flags.all || it.builtIn !== true)
         : [await client.get<ResourceDocument>(pathOf(project, kind, name))];
     return printList(this, flags.output, items, {
       name: (it) => it.name,
       empty: `There are no ${kind.plural} in project ${project}.`,
       columns: [
-        { title: 'NAME', value: (it) => it.name },
+        { title: kind.nameTitle ?? 'NAME', value: (it) => it.name },
         ...kind.columns.map(({ title, value }) => ({
           title,
-          value: (it: ResourceDocument) =>
-            it.builtIn === true && title.includes('_IP') ? '' : value(asResource(it) as never),
+          value: (it: ResourceDocument) => value(asResource(it) as never, it.status),
         })),
-        { title: 'STATE', value: (it) => it.status.state },
+        ...(kind.columns.some((it) => /^STAT(E|US)$/.test(it.title))
+          ? []
+          : [{ title: 'STATE', value: (it: ResourceDocument) => it.status.state }]),
       ],
     });
   },
@@ -145,34 +175,48 @@ export const edit = buildCommand({
     const path = pathOf(await projectOf(this, client, flags), kind, name);
     const now = await client.get<ResourceDocument>(path);
     const before = toYaml(now.spec);
-    const after = edited(
-      this,
-      `# ${kind.kind} ${name}. Save and leave to apply; leave unchanged to do nothing.\n${before}\n`,
-    );
-    const value: unknown = parseYaml(after);
-    if (toYaml(value) === before) return this.print('Nothing was changed.');
-    await put(this, client, { path, value, etag: now.etag });
-    return this.print(`Changed ${kind.kind} ${name}.`);
+    const folder = mkdtempSync(join(tmpdir(), 'vauban-'));
+    const file = join(folder, `${name}.yaml`);
+    const head = `# ${kind.kind} ${name}. Save and leave to apply; leave unchanged to do nothing.`;
+    writeFileSync(file, `${head}\n${before}\n`, { mode: 0o600 });
+    let kept = false;
+    try {
+      const value = edited(this, file);
+      if (toYaml(value) === before) this.print('Nothing was changed.');
+      else {
+        await put(this, client, { path, value, etag: now.etag });
+        this.print(`Changed ${kind.kind} ${name}.`);
+      }
+    } catch (error) {
+      kept = readFileSync(file, 'utf8') !== `${head}\n${before}\n`;
+      if (kept) this.note(`Nothing was changed; your text is kept in ${file}.`);
+      throw error;
+    } finally {
+      if (!kept) rmSync(folder, { recursive: true, force: true });
+    }
   },
 });
 
-function edited(cli: Cli, text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'vauban-'));
-  const file = join(folder, 'resource.yaml');
-  try {
-    writeFileSync(file, text, { mode: 0o600 });
-    const editor = cli.env['VISUAL'] ?? cli.env['EDITOR'] ?? 'vi';
-    const { status } = spawnSync('sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
-    if (status !== 0)
-      throw new Problem('INVALID_REQUEST', {
-        at: editor,
-        message: 'the editor ended with an error; nothing was changed',
-        fix: 'Set $EDITOR to one that works.',
-      });
-    return readFileSync(file, 'utf8');
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** Lets the person edit a file; gives back what it says then. */
+function edited(cli: Cli, file: string): unknown {
+  const editor = cli.env['VISUAL'] ?? cli.env['EDITOR'] ?? 'vi';
+  const { status } = spawnSync('sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
+  if (status !== 0)
+    throw new Problem('INVALID_REQUEST', {
+      at: editor,
+      message: 'the editor ended with an error; nothing was changed',
+      fix: 'Set $EDITOR to one that works.',
+    });
+  const { documents, mistakes } = parseDocuments(readFileSync(file, 'utf8'));
+  if (mistakes.length === 0) return documents[0]?.value ?? {};
+  throw Problem.all(
+    mistakes.map(({ place, message, fix }) => ({
+      code: 'INVALID_DOCUMENT',
+      at: `${basename(file)}:${place.line}:${place.column}`,
+      message,
+      fix,
+    })),
+  );
 }
 
 async function put(
@@ -182,73 +226,4 @@ async function put(
 ): Promise<void> {
   const { operation } = await client.put<{ operation: Operation }>(it.path, it.value, { 'if-match': `"${it.etag}"` });
   await follow(cli, client, operation);
-}
-
-/** `vauban create KIND NAME --field value`, from the kind's schema. Lists and mappings are written as YAML. */
-export function createRoutes(): RouteMap<Cli> {
-  const routes: Record<string, Command<Cli>> = {};
-  for (const kind of kinds) routes[snake(kind.kind)] = createCommand(kind);
-  return buildRouteMap({ routes, docs: { brief: 'Create a resource from flags' } });
-}
-
-function createCommand(kind: AnyKind): Command<Cli> {
-  const shape = unwrapped(kind.spec);
-  const fields = shape instanceof z.ZodObject ? Object.entries(shape.shape) : [];
-  const flags = Object.fromEntries(
-    fields.map(([name, schema]) => [
-      name,
-      {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        brief: (schema as z.ZodType).description ?? name,
-        placeholder: placeholderOf(unwrapped(schema)),
-      } as const,
-    ]),
-  );
-  return buildCommand({
-    docs: { brief: `Create: ${inSentence(kind.title)}` },
-    parameters: {
-      flags: { ...flags, state: targetFlags.state, project: targetFlags.project },
-      aliases: targetAliases,
-      positional: { kind: 'tuple', parameters: [nameParameter] },
-    },
-    async func(this: Cli, given: Target & Readonly<Record<string, string | undefined>>, name: string) {
-      const client = clientOf(this, given);
-      const project = await projectOf(this, client, given);
-      const value = Object.fromEntries(
-        fields.flatMap(([field, schema]) =>
-          given[field] === undefined ? [] : [[field, valueFrom(unwrapped(schema), given[field])]],
-        ),
-      );
-      const { operation } = await client.post<{ operation: Operation }>(pathOf(project, kind, name), value);
-      await follow(this, client, operation);
-      this.print(`Created ${kind.kind} ${name}.`);
-    },
-  }) as Command<Cli>;
-}
-
-const placeholderOf = (schema: unknown): string =>
-  schema instanceof z.ZodArray
-    ? 'a,b'
-    : schema instanceof z.ZodBoolean
-      ? 'true|false'
-      : schema instanceof z.ZodNumber
-        ? 'number'
-        : schema instanceof z.ZodEnum
-          ? schema.options.join('|')
-          : schema instanceof z.ZodString
-            ? 'text'
-            : 'yaml';
-
-/** Texts stay texts; a list may be written with commas; everything else is YAML. */
-function valueFrom(schema: unknown, text: string): unknown {
-  if (schema instanceof z.ZodString || schema instanceof z.ZodEnum) return text;
-  if (
-    schema instanceof z.ZodArray &&
-    unwrapped(schema.element) instanceof z.ZodString &&
-    !text.trimStart().startsWith('[')
-  )
-    return text.split(',').map((it) => it.trim());
-  return parseYaml(text) as unknown;
 }

@@ -34,6 +34,7 @@ export const firewallRule = defineKind<FirewallRuleSpec>({
         ) || 'anywhere',
     },
     { title: 'TARGETS', value: ({ spec }) => spec.targetTags.join(',') || 'all' },
+    { title: 'HITS', value: (_, { values }) => String(values['hits'] ?? '') },
   ],
   feeds: { firewall: toFirewall },
   example: {

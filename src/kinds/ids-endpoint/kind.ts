@@ -32,9 +32,12 @@ export const idsEndpoint = defineKind<IdsEndpointSpec, IdsEndpointAssigned>({
       ? [`reports threats from severity ${after.spec.severity} upwards instead of ${before.spec.severity}`]
       : []),
   ],
+  // As `gcloud ids endpoints list` shows them.
+  nameTitle: 'ID',
   columns: [
     { title: 'LOCATION', value: ({ spec }) => spec.zone },
     { title: 'SEVERITY', value: ({ spec }) => spec.severity.toUpperCase() },
+    { title: 'STATE', value: (_, { state }) => state },
     { title: 'NETWORK', value: ({ spec }) => spec.network },
     { title: 'TRAFFIC_LOGS', value: ({ spec }) => (spec.trafficLogs ? 'ENABLED' : '') },
   ],

@@ -33,6 +33,7 @@ export const instance = defineKind<InstanceSpec, InstanceAssigned>({
     { title: 'INTERNAL_IP', value: ({ assigned }) => assigned.interfaces.map((it) => it.address).join(',') },
     { title: 'EXTERNAL_IP', value: ({ assigned }) => assigned.interfaces.flatMap((it) => it.external ?? []).join(',') },
     { title: 'TAGS', value: ({ spec }) => spec.tags.join(',') },
+    { title: 'STATUS', value: (_, { state }) => state },
   ],
   feeds: {
     namespace: ({ project, name, spec, assigned }) => [

@@ -1,0 +1,145 @@
+import { roles } from '#access/roles.ts';
+import { resourceStates } from '#control/observations.ts';
+import { problems } from '#core/problem.ts';
+
+/** JSON Schema, as OpenAPI 3.1 takes it. */
+export type Json = Readonly<Record<string, unknown>>;
+
+export const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+
+const text: Json = { type: 'string' };
+const time: Json = { type: 'string', format: 'date-time' };
+const whole: Json = { type: 'integer', minimum: 0 };
+const any: Json = {};
+const list = (items: Json): Json => ({ type: 'array', items });
+const choice = (...values: readonly string[]): Json => ({ type: 'string', enum: values });
+const map = (values: Json): Json => ({ type: 'object', additionalProperties: values });
+
+/** An object with exactly these fields. */
+const object = (required: Readonly<Record<string, Json>>, optional: Readonly<Record<string, Json>> = {}): Json => ({
+  type: 'object',
+  required: Object.keys(required),
+  properties: { ...required, ...optional },
+  additionalProperties: false,
+});
+
+export const pageOf = (name: string): Json => object({ items: list(reference(name)) }, { nextPageToken: text });
+
+/** A resource of a kind: what was declared, what was chosen for it, and how it is doing. */
+export const resourceSchema = (spec: Json): Json =>
+  object(
+    {
+      project: text,
+      kind: text,
+      name: text,
+      spec,
+      assigned: { type: 'object', description: 'What was chosen for it: addresses, numbers.' },
+      etag: { type: 'string', description: 'For If-Match.' },
+      createTime: text,
+      updateTime: text,
+      status: reference('Status'),
+    },
+    { builtIn: { type: 'boolean', description: 'True: nobody declared it, every project has it.' } },
+  );
+
+/** What answers are made of. */
+export const answers: Readonly<Record<string, Json>> = {
+  Empty: object({}),
+  Problem: object(
+    {
+      code: choice(...Object.keys(problems)),
+      at: { type: 'string', description: 'Where.' },
+      message: { type: 'string', description: 'What is wrong.' },
+      fix: { type: 'string', description: 'What to do about it.' },
+    },
+    { details: { ...list(reference('Problem')), description: 'The single mistakes.' }, requestId: text },
+  ),
+  ProblemAnswer: object({ error: reference('Problem') }),
+  Status: object(
+    { state: choice(...resourceStates), values: map({ type: 'number' }) },
+    { detail: { type: 'string', description: 'Why it is not ready, in words.' } },
+  ),
+  Operation: object(
+    { id: text, author: text, startTime: time, state: choice('running', 'done', 'failed') },
+    { endTime: time, revision: whole, problem: reference('Problem') },
+  ),
+  OperationAnswer: object({ operation: reference('Operation') }),
+  Operations: object({ operations: list(reference('Operation')) }),
+  FieldChange: object({ field: text }, { before: any, after: any }),
+  ResourceChange: object({
+    action: choice('create', 'update', 'delete'),
+    project: text,
+    kind: text,
+    name: text,
+    fields: list(reference('FieldChange')),
+    meaning: { ...list(text), description: 'What it does to traffic and hosts, a sentence each.' },
+  }),
+  ArtifactChange: object({
+    action: choice('hold', 'change', 'release'),
+    artifact: text,
+    engine: text,
+    owners: list(text),
+  }),
+  Difference: object({ resources: list(reference('ResourceChange')), artifacts: list(reference('ArtifactChange')) }),
+  Revision: object(
+    {
+      number: whole,
+      state: choice('applying', 'applied', 'pending', 'failed', 'reverted'),
+      author: text,
+      message: text,
+      time,
+      changes: list(reference('ResourceChange')),
+    },
+    { problem: reference('Problem'), confirmBefore: time },
+  ),
+  Revisions: object({ revisions: list(reference('Revision')), head: whole }),
+  RevisionNumber: object({ revision: whole }),
+  HealthItem: object(
+    { part: text, state: choice('ok', 'warning', 'failed'), text },
+    { values: map({ type: 'number' }) },
+  ),
+  Health: object({ state: choice('ok', 'warning', 'failed'), items: list(reference('HealthItem')), revision: whole }),
+  Projects: object({ projects: list(text) }),
+  Artifacts: object(
+    {
+      items: list(
+        object(
+          { id: text, engine: text, owners: list(text) },
+          {
+            artifact: text,
+            state: choice('ready', 'pending', 'failed'),
+            detail: text,
+            values: map(map({ type: 'number' })),
+          },
+        ),
+      ),
+    },
+    { problem: text },
+  ),
+  Token: object({ name: text, role: choice(...roles), createTime: time }, { expireTime: time }),
+  Tokens: object({ items: list(reference('Token')) }),
+  NewToken: object({ name: text, role: choice(...roles), token: { type: 'string', description: 'Shown only now.' } }),
+  Threats: pageOf('Threat'),
+  ThreatCounts: object({ bySeverity: map(whole), names: list({ type: 'object' }) }),
+  LogNames: object({ logNames: list(text) }),
+  LogEntry: object(
+    {
+      insertId: text,
+      logName: text,
+      resource: object({ type: text, labels: map(text) }),
+      timestamp: time,
+      receiveTimestamp: time,
+    },
+    {
+      severity: text,
+      labels: map(text),
+      jsonPayload: { type: 'object' },
+      protoPayload: { type: 'object' },
+      textPayload: text,
+      trace: text,
+    },
+  ),
+  LogEntries: object({ entries: list(reference('LogEntry')) }, { nextPageToken: text }),
+  SerialText: object({ text }),
+  Document: { type: 'object', description: 'A JSON Schema or an OpenAPI document.' },
+};
