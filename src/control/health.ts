@@ -12,7 +12,7 @@ export interface HealthItem {
 }
 
 export interface HealthSources {
-  readonly control: Pick<Control, 'artifacts' | 'head'>;
+  readonly control: Pick<Control, 'artifacts' | 'head' | 'machine' | 'trouble'>;
   readonly observer: Pick<Observer, 'latest'>;
   readonly feeds: () => readonly FeedHealth[];
   readonly logs: () => readonly LineLogHealth[];
@@ -24,6 +24,7 @@ export async function healthOf({ control, observer, feeds, logs }: HealthSources
   const of = (prefix: string): readonly LineLogHealth[] => all.filter((it) => it.name.startsWith(`${prefix}/`));
   return [
     await hostItem(control, observer),
+    ...driftItems(control),
     ...feeds().map(feedItem),
     ...of('firewall').map((it) => lineItem(`firewall log ${it.name.slice('firewall/'.length)}`, [it])),
     ...(of('serial').length === 0 ? [] : [lineItem('serial logs', of('serial'))]),
@@ -40,6 +41,23 @@ async function hostItem(control: HealthSources['control'], observer: HealthSourc
   }
   const text = `${count(control.artifacts.length, 'artifact')} held, revision ${control.head}`;
   return { part: 'host', state: 'ok', text };
+}
+
+/** What drifted away in the last hour, and what the machine has not managed to bring about. */
+function driftItems({ machine, trouble }: HealthSources['control']): HealthItem[] {
+  const items: HealthItem[] = trouble === undefined ? [] : [{ part: 'agreement', state: 'failed', text: trouble }];
+  if (machine === undefined) return items;
+  if (machine.unsettled.length > 0) {
+    const text = `not restored or removed yet, tried again and again: ${machine.unsettled.join(', ')}`;
+    items.push({ part: 'recovery', state: 'failed', text });
+  }
+  const told = machine.mended.map(
+    ({ artifact, reason, failure, at }) =>
+      `${artifact} at ${new Date(at).toISOString()}: ${reason}; ${failure === undefined ? 'mended' : `not mended: ${failure}`}`,
+  );
+  const state = machine.mended.some((it) => it.failure !== undefined) ? 'failed' : 'warning';
+  if (told.length > 0) items.push({ part: 'drift', state, text: told.join('; ') });
+  return items;
 }
 
 function feedItem(it: FeedHealth): HealthItem {

@@ -15,6 +15,9 @@ export interface HolderParts extends MenderParts {
   readonly beforeStep?: (index: number) => Promise<void>;
 }
 
+/** Milliseconds that what was mended is told. */
+const REMEMBERED = 3_600_000;
+
 /** What could not be done on the way back. */
 interface Unfinished {
   readonly remains: readonly Artifact[];
@@ -57,7 +60,7 @@ export class Holder {
       digest: this.#digest,
       busy: this.#changing,
       unsettled: [...(remains ?? []).map((it) => it.id), ...(doubtful ?? [])],
-      mended: this.#mender.mended,
+      mended: this.#mender.mended.filter((it) => it.at > this.#parts.now() - REMEMBERED),
       ...(pending === undefined
         ? {}
         : { pending: { revision, former: pending.former.revision, deadline: pending.deadline } }),
@@ -379,5 +382,5 @@ const waits = (revision: number): Problem =>
   new Problem('CHANGE_IN_PROGRESS', {
     at: `revision ${revision}`,
     message: 'a change waits for its confirmation',
-    fix: 'Confirm it with `vauban confirm`, or take it back with `vauban revert`.',
+    fix: 'Confirm it with `vauban confirm`, or take it back with `vauban rollback`.',
   });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { deploymentAt } from '#core/deployment.ts';
+import { requireLock } from '#core/lock.ts';
 import { Problem } from '#core/problem.ts';
 import type { SandboxInput } from '#engines/sandbox/input.ts';
 import { placeOf } from '#engines/sandbox/input.ts';
@@ -35,6 +36,9 @@ const machine = thisMachine({
 
 await mkdir(deployment.hostState, { recursive: true, mode: 0o711 });
 await mkdir(`${deployment.run}/host`, { recursive: true, mode: 0o711 });
+
+// Two agents on one state would undo each other's work, and the second would take the first one's socket.
+requireLock(`${deployment.hostState}/lock`, 'a host agent');
 
 const dieAt = process.env['VAUBAN_DIE_AT_STEP'];
 const holder = new Holder({
@@ -82,13 +86,22 @@ log(`ready on ${deployment.hostSocket}`);
 
 await holder.start();
 log(`holds revision ${holder.status().revision}, ${holder.artifacts.length} artifacts`);
-const mender = setInterval(() => {
-  void holder.repair().catch((error: unknown) => log(String(error)));
-}, 5000);
+
+/** Milliseconds between two looks at everything: at least, and as a multiple of what a look takes (about 3 % of a core). */
+const rest = { least: 5000, times: 30 };
+let looking: NodeJS.Timeout | undefined;
+const lookAgain = (wait: number): void => {
+  looking = setTimeout(async () => {
+    const began = performance.now();
+    await holder.repair().catch((error: unknown) => log(String(error)));
+    lookAgain(Math.max(rest.least, (performance.now() - began) * rest.times));
+  }, wait);
+};
+lookAgain(1000);
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
-    clearInterval(mender);
+    clearTimeout(looking);
     holder.stop();
     server.close();
     server.closeAllConnections();

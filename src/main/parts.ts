@@ -15,6 +15,7 @@ import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
 import type { Deployment } from '#core/deployment.ts';
+import { requireLock } from '#core/lock.ts';
 import { asProblem } from '#core/problem.ts';
 
 export interface Running {
@@ -34,6 +35,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
   const log: Running['log'] = (text, fields = {}) =>
     console.log(JSON.stringify({ time: now().toISOString(), process: 'control', text, ...fields }));
   mkdirSync(deployment.controlState, { recursive: true, mode: 0o700 });
+  const lock = requireLock(`${deployment.controlState}/lock`, 'control');
   const database = openDatabase(`${deployment.controlState}/control.db`);
   const tokens = new Tokens(database, now);
   tokens.adopt({
@@ -111,6 +113,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
       await logging.stop();
       await threats.close();
       database.close();
+      lock.release();
     },
   };
 }

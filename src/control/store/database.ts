@@ -32,6 +32,12 @@ const migrations: readonly string[] = [
      create_time TEXT NOT NULL,
      expire_time TEXT
    ) STRICT;`,
+  `CREATE TABLE candidates (
+     number INTEGER PRIMARY KEY,
+     put TEXT NOT NULL,
+     gone TEXT NOT NULL,
+     digest TEXT NOT NULL
+   ) STRICT;`,
 ];
 
 /** Opens the control database, creates it when it is new, and brings an older one up to date. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ProblemDocument } from '#core/problem.ts';
-import { keyOf, type Resource } from '#core/resource.ts';
+import type { Resource } from '#core/resource.ts';
 import { canonical } from '#lib/hash.ts';
 import type { ResourceChange } from '#plan/difference.ts';
 import { transaction } from './database.ts';
@@ -35,13 +35,19 @@ const inForce = "state IN ('applied', 'pending')";
  * can be read back, and taking the newest back is deleting what it began and reopening what it ended.
  */
 export function sqliteStore(database: DatabaseSync): ResourceStore {
-  const current = 'SELECT * FROM versions WHERE until IS NULL ORDER BY project, kind, name';
+  const currentOf = 'SELECT * FROM versions WHERE until IS NULL';
+  const current = `${currentOf} ORDER BY project, kind, name`;
   const past = 'SELECT * FROM versions WHERE since <= ? AND (until IS NULL OR until > ?) ORDER BY project, kind, name';
   const setState = (number: number, state: RevisionState, problem?: ProblemDocument): void => {
     database
       .prepare('UPDATE revisions SET state = ?, problem = ?, confirm_before = NULL WHERE number = ?')
       .run(state, problem === undefined ? null : JSON.stringify(problem), number);
+    database.prepare('DELETE FROM candidates WHERE number = ?').run(number);
   };
+  const candidateOf = (number: number) =>
+    database.prepare('SELECT put, gone, digest FROM candidates WHERE number = ?').get(number) as unknown as
+      | { readonly put: string; readonly gone: string; readonly digest: string }
+      | undefined;
   const rowsOf = (revision?: number): VersionRow[] =>
     (revision === undefined
       ? database.prepare(current).all()
@@ -55,7 +61,7 @@ export function sqliteStore(database: DatabaseSync): ResourceStore {
 
     resources: async (revision) => rowsOf(revision).map(toStored),
 
-    begin: async ({ author, message, time, changes }: Candidate) =>
+    begin: async ({ author, message, time, changes, put, gone, digest }: Candidate) =>
       transaction(database, () => {
         const row = database.prepare('SELECT coalesce(max(number), 0) + 1 AS next FROM revisions').get();
         const number = Number(row?.['next']);
@@ -64,36 +70,43 @@ export function sqliteStore(database: DatabaseSync): ResourceStore {
             "INSERT INTO revisions (number, state, author, message, time, changes) VALUES (?, 'applying', ?, ?, ?, ?)",
           )
           .run(number, author, message, time, JSON.stringify(changes));
+        database
+          .prepare('INSERT INTO candidates VALUES (?, ?, ?, ?)')
+          .run(number, canonical(put), canonical(gone), digest);
         return number;
       }),
 
-    commit: async (number, wanted, confirmBefore) =>
+    begun: async (number) => candidateOf(number)?.digest,
+
+    commit: async (number, confirmBefore) =>
       transaction(database, () => {
+        const candidate = candidateOf(number);
+        if (candidate === undefined) throw new RangeError(`revision ${number} was not begun, or is over`);
         const time = String(database.prepare('SELECT time FROM revisions WHERE number = ?').get(number)?.['time']);
-        const held = new Map(rowsOf().map((row) => [keyOf(row), row]));
+        const find = database.prepare(`${currentOf} AND project = ? AND kind = ? AND name = ?`);
         const end = database.prepare(
           'UPDATE versions SET until = ? WHERE project = ? AND kind = ? AND name = ? AND until IS NULL',
         );
         const add = database.prepare('INSERT INTO versions VALUES (?, ?, ?, ?, NULL, ?, ?, ?, ?)');
-        for (const it of wanted) {
-          const old = held.get(keyOf(it));
-          held.delete(keyOf(it));
-          const spec = canonical(it.spec);
+        for (const it of JSON.parse(candidate.put) as Resource[]) {
+          const old = find.get(it.project, it.kind, it.name) as VersionRow | undefined;
           const assigned = it.assigned === undefined ? null : canonical(it.assigned);
-          if (old !== undefined && old.spec === spec && old.assigned === assigned) continue;
-          if (old !== undefined) end.run(number, it.project, it.kind, it.name);
-          add.run(it.project, it.kind, it.name, number, spec, assigned, old?.create_time ?? time, time);
+          end.run(number, it.project, it.kind, it.name);
+          add.run(
+            ...([it.project, it.kind, it.name, number, canonical(it.spec), assigned] as const),
+            ...([old?.create_time ?? time, time] as const),
+          );
         }
-        for (const gone of held.values()) end.run(number, gone.project, gone.kind, gone.name);
+        for (const it of JSON.parse(candidate.gone) as Resource[]) end.run(number, it.project, it.kind, it.name);
         setState(number, confirmBefore === undefined ? 'applied' : 'pending');
         if (confirmBefore !== undefined) {
           database.prepare('UPDATE revisions SET confirm_before = ? WHERE number = ?').run(confirmBefore, number);
         }
       }),
 
-    confirm: async (number) => setState(number, 'applied'),
+    confirm: async (number) => transaction(database, () => setState(number, 'applied')),
 
-    fail: async (number, problem) => setState(number, 'failed', problem),
+    fail: async (number, problem) => transaction(database, () => setState(number, 'failed', problem)),
 
     revert: async (number, problem) =>
       transaction(database, () => {

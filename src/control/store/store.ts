@@ -35,6 +35,11 @@ export interface Candidate {
   readonly message: string;
   readonly time: string;
   readonly changes: readonly ResourceChange[];
+  /** Resources that are new or different afterwards. */
+  readonly put: readonly Resource[];
+  readonly gone: readonly Pick<Resource, 'project' | 'kind' | 'name'>[];
+  /** What machines are to hold for it, see `digestOfAll`. */
+  readonly digest: string;
 }
 
 /**
@@ -46,10 +51,12 @@ export interface ResourceStore {
   head(): Promise<number>;
   /** Every resource as it was at a revision; without one, as it is now. */
   resources(revision?: number): Promise<readonly Stored[]>;
-  /** Writes down that a change was begun; gives it the next number. */
+  /** Writes down that a change was begun, and all that is needed to finish it; gives it the next number. */
   begin(candidate: Candidate): Promise<number>;
+  /** The digest of a revision that was begun and is not over. */
+  begun(revision: number): Promise<string | undefined>;
   /** Makes a begun revision the one in force, all of it at once. */
-  commit(revision: number, wanted: readonly Resource[], confirmBefore?: string): Promise<void>;
+  commit(revision: number, confirmBefore?: string): Promise<void>;
   confirm(revision: number): Promise<void>;
   fail(revision: number, problem: ProblemDocument): Promise<void>;
   /** Takes the revision in force back; the one before it is in force again. */
