@@ -98,7 +98,7 @@ table ip uplink {
     iifname "${port}" drop
   }
   chain output {
-    type nat hook output priority dstnat; policy accept;
+    type nat hook output priority -100; policy accept;
     ip daddr ${resolver} meta l4proto { tcp, udp } th dport 53 dnat to ${link.machine}
   }
   chain postrouting {
