@@ -199,6 +199,8 @@ function processesOf(id: string): number[] {
     .filter((pid) => {
       const net = linkOf(`/proc/${pid}/ns/net`);
       if (net !== undefined && inodes.has(net)) return true;
+      // Supervisors, and whatever runs under them, stand in their service's folder, wherever their words point to.
+      if (linkOf(`/proc/${pid}/cwd`)?.startsWith(`/run/vauban/${id}/services/`) === true) return true;
       const words = textOf(`/proc/${pid}/cmdline`).split('\0');
       return words.some((word) => word.startsWith(`/run/vauban/${id}/`)) && !words.includes('doctor');
     })
@@ -229,13 +231,10 @@ const namespaceInode = (path: string): string => {
 /** Removes what {@link leftovers} finds, and nothing else. */
 export function removeLeftovers(id: string, say: (text: string) => void): void {
   const of = (kind: Leftover['kind']) => leftovers(id).filter((it) => it.kind === kind);
-  for (const { name } of of('process')) {
-    say(`ending process ${name}: ${textOf(`/proc/${name}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 80)}`);
-    try {
-      process.kill(Number(name), 'SIGKILL');
-    } catch {
-      // It ended by itself.
-    }
+  // Again and again: a supervisor that goes a moment later has started what it minds once more.
+  for (let round = 0; round < 20 && of('process').length > 0; round++) {
+    for (const { name } of of('process')) end(name, round === 0 ? say : () => {});
+    run(['sleep', '0.1']);
   }
   for (const { name } of of('mount').toReversed()) run(['umount', '-l', name]);
   for (const { name } of of('table')) {
@@ -247,6 +246,15 @@ export function removeLeftovers(id: string, say: (text: string) => void): void {
   for (const { name } of of('namespace')) run(['ip', 'netns', 'delete', name]);
   for (const { name } of of('cgroup')) removeGroups(name);
   for (const { name } of of('folder')) rmSync(name, { recursive: true, force: true });
+}
+
+function end(pid: string, say: (text: string) => void): void {
+  say(`ending process ${pid}: ${textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 80)}`);
+  try {
+    process.kill(Number(pid), 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
 }
 
 function removeGroups(folder: string): void {

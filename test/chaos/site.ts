@@ -21,7 +21,7 @@ ${
     ? ''
     : `firewallRules:
   open-server:
-    { network: lab, direction: ingress, priority: 1000, action: allow, rules: [${open.map((it) => `"tcp:${it}"`).join(', ')}], sourceRanges: [0.0.0.0/0], targetTags: [server] }
+    { network: lab, direction: ingress, priority: 1000, action: allow, rules: [${open.map((it) => `"tcp:${it}", "udp:${it}"`).join(', ')}], sourceRanges: [0.0.0.0/0], targetTags: [server] }
 `
 }instances:
 ${Object.entries(hosts)
