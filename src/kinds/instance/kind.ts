@@ -2,6 +2,7 @@ import { keyOf } from '#core/resource.ts';
 import { defineKind } from '../define.ts';
 import { image, imageInputOf } from '../image/kind.ts';
 import { INTERNET, instanceNamespace, internetNamespace } from '../network/fabric.ts';
+import { network } from '../network/kind.ts';
 import { assign } from './assign.ts';
 import { hostsOf, toHosts, toLinks, toRecords, toStaticNat } from './fabric.ts';
 import { toMetadata } from './metadata.ts';
@@ -16,6 +17,19 @@ export const instance = defineKind<InstanceSpec, InstanceAssigned>({
   title: 'Instance',
   spec: InstanceSpec,
   assign,
+  check: ({ project, assigned }, snapshot) =>
+    assigned.interfaces.flatMap((it, index) =>
+      it.external === undefined || snapshot.find(network, project, it.network)?.spec.defaultInternetRoute !== false
+        ? []
+        : [
+            {
+              code: 'UNMET' as const,
+              path: ['interfaces', index, 'externalAddress'],
+              message: `network ${it.network} has no route to the internet`,
+              fix: 'Set `defaultInternetRoute: true` on the network, or take the address out.',
+            },
+          ],
+    ),
   meaning: (before, after) => [
     ...(before === undefined && after !== undefined ? [`starts the host ${after.name}`] : []),
     ...(before !== undefined && after === undefined ? [`deletes the host ${before.name} and its files`] : []),
