@@ -13,7 +13,9 @@ export async function complete(
   try {
     const app = await cliApp({ ...parts, inputs });
     const proposed = await proposeCompletions(app, inputs, { ...cli, words: inputs });
-    return [...new Set(proposed.map((it) => it.completion))].filter((it) => it.startsWith(inputs.at(-1) ?? ''));
+    const partial = inputs.at(-1) ?? '';
+    const wanted = proposed.filter((it) => partial.startsWith('-') || !it.completion.startsWith('-'));
+    return [...new Set(wanted.map((it) => it.completion))].filter((it) => it.startsWith(partial));
   } catch {
     return [];
   }

@@ -91,7 +91,7 @@ const typed = (cli: Cli, name: string, alias = name): string | undefined => {
   return cli.words.find((it) => it.startsWith(`--${name}=`))?.slice(name.length + 3) ?? cli.words[at < 0 ? at : at + 1];
 };
 
-/** Names of resources for completion. A shell waits for them: no answer within a second is none. */
+/** Names of resources for completion. A shell waits for them: no answer within two seconds is none. */
 export async function proposedNames(cli: Cli, plural: string): Promise<readonly string[]> {
   const [state, project] = [typed(cli, 'state'), typed(cli, 'project', 'p')];
   const target = { ...(state === undefined ? {} : { state }), ...(project === undefined ? {} : { project }) };
@@ -100,5 +100,5 @@ export async function proposedNames(cli: Cli, plural: string): Promise<readonly 
     const path = `/v1/projects/${await projectOf(cli, client, target)}/${plural}`;
     return (await client.get<{ items: { name: string }[] }>(path)).items.map((it) => it.name);
   };
-  return Promise.race([names().catch(() => []), sleep(1000, [], { ref: false })]);
+  return Promise.race([names().catch(() => []), sleep(2000, [], { ref: false })]);
 }

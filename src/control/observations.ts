@@ -96,7 +96,8 @@ export function statuses(
     const work = mainWork(own, underWay);
     if (work !== undefined) return { ...base, state: work };
     if (seen.problem !== undefined) return { ...base, state: 'UNKNOWN', detail: seen.problem };
-    const failed = states.find((it) => it.state === 'failed');
+    // What is being changed is neither as it was nor as it will be.
+    const failed = states.find((it) => it.state === 'failed' && !underWay.has(it.artifact));
     if (failed !== undefined) return { ...base, state: 'FAILED', detail: failed.detail ?? failed.artifact };
     const isHost = own.some((it) => it.engine === 'sandbox');
     const pending = states.find((it) => it.state === 'pending');

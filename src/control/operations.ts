@@ -74,14 +74,13 @@ export class Operations {
     return () => entry.listeners.delete(listener);
   }
 
-  /** Artifacts that a running operation is working on, or has still to work on. */
+  /** Artifacts that the running operation takes up, changes or lets go of: they are in between until its end. */
   underWay(): ReadonlyMap<string, Step['action']> {
     const left = new Map<string, Step['action']>();
     for (const { operation, events } of this.#entries.values()) {
       if (operation.state !== 'running') continue;
       const steps = events.findLast((it) => it.event === 'steps')?.steps ?? [];
-      const done = new Set(events.flatMap((it) => (it.event === 'step' && it.state === 'done' ? [it.index] : [])));
-      for (const [index, step] of steps.entries()) if (!done.has(index)) left.set(step.artifact, step.action);
+      for (const step of steps) left.set(step.artifact, step.action);
     }
     return left;
   }

@@ -1,7 +1,9 @@
 import { type Artifact, digestOf } from '#core/artifact.ts';
 import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
 import { kindNamed } from '#kinds/index.ts';
+import { instance } from '#kinds/instance/kind.ts';
 import { canonical } from '#lib/hash.ts';
+import { exposure } from './exposure.ts';
 
 export interface FieldChange {
   /** `interfaces[0].address`. */
@@ -48,12 +50,28 @@ export function resourceChanges(before: Snapshot, after: Snapshot): readonly Res
         canonical([was.spec, was.assigned]) === canonical([is.spec, is.assigned]))
     )
       return [];
-    const meaning = kindNamed(one.kind)?.meaning?.(was, is, { before, after }) ?? [];
+    const meaning = [
+      ...(kindNamed(one.kind)?.meaning?.(was, is, { before, after }) ?? []),
+      ...exposed(was, is, { before, after }),
+    ];
     const action = was === undefined ? 'create' : is === undefined ? 'delete' : 'update';
     return [
       { action, project: one.project, kind: one.kind, name: one.name, fields: fieldChanges(was, is), meaning } as const,
     ];
   });
+}
+
+/** A host's own kind knows no rules: what its tags open is told here. */
+function exposed(
+  was: Resource | undefined,
+  is: Resource | undefined,
+  snapshots: { readonly before: Snapshot; readonly after: Snapshot },
+): string[] {
+  if (was === undefined || is === undefined || is.kind !== instance.kind) return [];
+  const [old, now] = [was, is].map((it, index) =>
+    (index === 0 ? snapshots.before : snapshots.after).find(instance, it.project, it.name),
+  );
+  return old === undefined || now === undefined ? [] : exposure(old, now, snapshots);
 }
 
 function fieldChanges(was: Resource | undefined, is: Resource | undefined): FieldChange[] {

@@ -21,16 +21,25 @@ export function meaning(before: Rule | undefined, after: Rule | undefined): read
 
 const effect = ({ description: _, logging: __, ...rest }: FirewallRuleSpec): string => canonical(rest);
 
-function sentence(verb: string, spec: FirewallRuleSpec): string {
+/** `words` stand in for the rule's own: one host instead of all that carry a tag. */
+export function sentence(
+  verb: string,
+  spec: FirewallRuleSpec,
+  words: { readonly hosts?: string; readonly peers?: string } = {},
+): string {
   const what = spec.rules.includes('all') ? 'everything' : spec.rules.join(', ');
   const peers = [
     ...spec.sourceRanges.map((it) => (it === '0.0.0.0/0' ? 'anywhere' : it)),
     ...spec.sourceTags.map((it) => `tag ${it}`),
   ];
-  const from = peers.length === 0 ? 'anywhere' : few(peers);
+  const from = words.peers ?? (peers.length === 0 ? 'anywhere' : few(peers));
   const to = few(spec.destinationRanges.map((it) => (it === '0.0.0.0/0' ? 'anywhere' : it))) || 'anywhere';
   const hosts =
-    spec.targetTags.length === 0 ? `every host of ${spec.network}` : few(spec.targetTags.map((it) => `tag ${it}`));
+    words.hosts !== undefined
+      ? words.hosts
+      : spec.targetTags.length === 0
+        ? `every host of ${spec.network}`
+        : few(spec.targetTags.map((it) => `tag ${it}`));
   return spec.direction === 'ingress'
     ? `${verb} ${what} from ${from} to ${hosts}`
     : `${verb} ${what} from ${hosts} to ${to}`;
