@@ -45,7 +45,7 @@ export function prefix(text: string): Prefix {
 }
 
 export const formatAddress = (value: number): string =>
-  [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join('.');
+  `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 
 export const formatPrefix = (p: Prefix): string => `${formatAddress(p.base)}/${p.length}`;
 

@@ -1,4 +1,4 @@
-import { address as addressOf, contains, firstOf, lastOf, prefix } from '#lib/ip.ts';
+import { address as addressOf, contains, firstOf, lastOf, type Prefix, prefix } from '#lib/ip.ts';
 import { type Interval, merged } from './flatten.ts';
 import type { Direction, FirewallInput, FirewallRule } from './input.ts';
 import type { RuleNumber } from './numbers.ts';
@@ -20,67 +20,93 @@ export interface HostClass {
   readonly rules: readonly ClassRule[];
 }
 
-interface Own {
-  readonly host: string;
-  readonly address: number;
+/** A rule that was read: its class rule, and the prefixes of its own side. */
+export interface ReadRule {
+  readonly rule: FirewallRule;
+  readonly classRule: ClassRule;
+  readonly own: readonly Prefix[];
+  /** Equal for rules that aim at the same hosts in the same words. */
+  readonly aim: string;
 }
 
-/** A rule was appended to what an address had before; equal histories share one node, so comparing them is cheap. */
-interface Node {
-  readonly id: number;
-  readonly before: Node | undefined;
-  readonly rule: ClassRule | undefined;
+/** Reads all rules; those that have not changed since `former` keep their class rules. */
+export function readRules(
+  input: FirewallInput,
+  numbers: ReadonlyMap<string, RuleNumber>,
+  former: ReadonlyMap<string, ReadRule>,
+): ReadonlyMap<string, ReadRule> {
+  return new Map(
+    input.rules.map((rule) => {
+      const number = numbers.get(rule.id) ?? 0;
+      const before = former.get(rule.id);
+      if (before !== undefined && before.classRule.number === number && sameMatch(before.rule, rule)) {
+        return [rule.id, before.rule === rule ? before : { ...before, rule, aim: aimOf(rule) }];
+      }
+      const classRule = { number, protocols: rule.protocols, peers: peersOf(rule) };
+      const own = (rule.direction === 'ingress' ? rule.destinations : rule.sources).map(prefix);
+      return [rule.id, { rule, classRule, own, aim: aimOf(rule) }];
+    }),
+  );
 }
 
-/** The classes of one direction, in the order of their lowest address. */
+/** Whether two rules match the same; their numbers and targets are not looked at. */
+function sameMatch(a: FirewallRule, b: FirewallRule): boolean {
+  if (a === b) return true;
+  return (
+    a.direction === b.direction &&
+    sameTexts(a.sources, b.sources) &&
+    sameTexts(a.destinations, b.destinations) &&
+    a.protocols.length === b.protocols.length &&
+    a.protocols.every((it, index) => sameProtocol(it, b.protocols[index]))
+  );
+}
+
+const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((it, index) => it === b[index]);
+
+type ProtocolMatch = FirewallRule['protocols'][number];
+
+const sameProtocol = (a: ProtocolMatch, b: ProtocolMatch | undefined): boolean =>
+  a.protocol === b?.protocol &&
+  a.ports?.length === b.ports?.length &&
+  (a.ports ?? []).every(([from, to], index) => from === b.ports?.[index]?.[0] && to === b.ports[index]?.[1]);
+
+/**
+ * The classes of one direction, in the order of their lowest address. Rules that aim at the same addresses are of one
+ * aim; addresses that the same aims meet are of one class. Rules that aim at no address are not in force.
+ */
 export function classesOf(
   input: FirewallInput,
   direction: Direction,
-  numbers: ReadonlyMap<string, RuleNumber>,
-): readonly HostClass[] {
-  const own = new Map<string, Own[]>();
-  const root: Node = { id: 0, before: undefined, rule: undefined };
-  const state = new Map<number, Node>();
-  for (const host of input.hosts) {
-    own.set(
-      host.id,
-      host.addresses.map((text) => ({ host: host.id, address: addressOf(text) })),
-    );
-    for (const { address } of own.get(host.id) ?? []) state.set(address, root);
+  ascending: readonly ReadRule[],
+): { readonly classes: readonly HostClass[]; readonly inForce: readonly ReadRule[] } {
+  const own = new Map(input.hosts.map((host) => [host.id, host.addresses.map((text) => addressOf(text))] as const));
+  const rules = ascending.filter((it) => it.rule.direction === direction);
+  const aims = Map.groupBy(rules, (it) => it.aim);
+  const idle = new Set<string>();
+  const met = new Map([...own.values()].flat().map((it) => [it, [] as string[]]));
+  for (const [aim, [first]] of aims) {
+    const addresses = first === undefined ? [] : addressesOf(first, own);
+    if (addresses.length === 0) idle.add(aim);
+    for (const address of addresses) met.get(address)?.push(aim);
   }
-  const rules = input.rules
-    .filter((rule) => rule.direction === direction)
-    .map((rule) => ({ rule, number: numbers.get(rule.id) ?? 0 }))
-    .sort((a, b) => a.number - b.number);
-  let nodes = 1;
-  for (const { rule, number } of rules) {
-    const classRule = { number, protocols: rule.protocols, peers: peersOf(rule) };
-    const step = new Map<Node, Node>();
-    for (const address of addressesOf(rule, own)) {
-      const before = state.get(address) ?? root;
-      const after = step.get(before) ?? { id: nodes++, before, rule: classRule };
-      step.set(before, after);
-      state.set(address, after);
-    }
-  }
-  return grouped(direction, state);
+  const members = Map.groupBy(
+    [...met.keys()].sort((a, b) => a - b),
+    (address) => JSON.stringify(met.get(address)),
+  );
+  const classes = [...members.values()].map((addresses) => {
+    const mine = met.get(addresses[0] ?? 0) ?? [];
+    const [only] = mine;
+    const found = mine.length === 1 && only !== undefined ? aims.get(only) : undefined;
+    const all =
+      found ?? mine.flatMap((aim) => aims.get(aim) ?? []).sort((a, b) => a.classRule.number - b.classRule.number);
+    return { direction, addresses, rules: all.map((it) => it.classRule) };
+  });
+  return { classes, inForce: idle.size === 0 ? rules : rules.filter((it) => !idle.has(it.aim)) };
 }
 
-function grouped(direction: Direction, state: ReadonlyMap<number, Node>): readonly HostClass[] {
-  const members = new Map<Node, number[]>();
-  for (const [address, node] of [...state].sort(([a], [b]) => a - b)) {
-    const list = members.get(node);
-    if (list === undefined) members.set(node, [address]);
-    else list.push(address);
-  }
-  return [...members].map(([node, addresses]) => ({ direction, addresses, rules: historyOf(node) }));
-}
-
-function historyOf(node: Node): readonly ClassRule[] {
-  const rules: ClassRule[] = [];
-  for (let at: Node | undefined = node; at?.rule !== undefined; at = at.before) rules.push(at.rule);
-  return rules.reverse();
-}
+const aimOf = (rule: FirewallRule): string =>
+  `${(rule.direction === 'ingress' ? rule.destinations : rule.sources).join(' ')}:${rule.targets.join(' ')}`;
 
 const intervalOf = (text: string): Interval => {
   const it = prefix(text);
@@ -90,10 +116,8 @@ const intervalOf = (text: string): Interval => {
 const peersOf = (rule: FirewallRule): readonly Interval[] =>
   merged((rule.direction === 'ingress' ? rule.sources : rule.destinations).map(intervalOf));
 
-function addressesOf(rule: FirewallRule, own: ReadonlyMap<string, readonly Own[]>): readonly number[] {
-  const side = (rule.direction === 'ingress' ? rule.destinations : rule.sources).map(prefix);
+function addressesOf({ rule, own: side }: ReadRule, own: ReadonlyMap<string, readonly number[]>): readonly number[] {
   return [...new Set(rule.targets)]
     .flatMap((target) => own.get(target) ?? [])
-    .map((it) => it.address)
     .filter((address) => side.some((it) => contains(it, address)));
 }

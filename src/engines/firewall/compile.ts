@@ -1,42 +1,72 @@
-import { hashOf } from '#lib/hash.ts';
+import { hash } from 'node:crypto';
 import { byText } from '#lib/text.ts';
-import { type ClassRule, classesOf, type HostClass } from './classes.ts';
-import { groupsOf } from './groups.ts';
+import { type ClassRule, classesOf, type HostClass, type ReadRule, readRules } from './classes.ts';
+import { type Grouping, groupsOf } from './groups.ts';
 import type { Direction, FirewallInput } from './input.ts';
 import { type Budget, defaultBudget, type Purse, protocolSteps } from './layout.ts';
 import type { Fallback, FirewallModel, Outcome, Step, Verdict } from './model.ts';
-import { impliedNumber, numberRules } from './numbers.ts';
+import { impliedNumber, numberRules, type RuleNumber } from './numbers.ts';
 import { type Pool, poolOf } from './pool.ts';
 
-/** Compiles rules and hosts to what the kernel holds. Pure; the order of hosts and rules does not matter. */
-export function compile(input: FirewallInput, budget: Budget = defaultBudget): FirewallModel {
-  const numbers = numberRules(input.rules);
-  const pool = poolOf();
+/** What of one compilation the next may use again. */
+interface Memory {
+  readonly read: ReadonlyMap<string, ReadRule>;
+  readonly numbers: ReadonlyMap<string, RuleNumber>;
+  readonly pool: Pool;
+  /** By direction and lowest address of the class. */
+  readonly groupings: ReadonlyMap<string, Grouping>;
+}
+
+const memories = new WeakMap<FirewallModel, Memory>();
+
+/**
+ * Compiles rules and hosts to what the kernel holds. Pure; the order of hosts and rules does not matter. A `former` model
+ * changes nothing but the time it takes: what has not changed since is not compiled again.
+ */
+export function compile(input: FirewallInput, budget: Budget = defaultBudget, former?: FirewallModel): FirewallModel {
+  const memory = former === undefined ? undefined : memories.get(former);
+  const numbers = sameNumbers(input, memory) ?? numberRules(input.rules);
+  const read = readRules(input, numbers, memory?.read ?? new Map());
+  const ascending = [...read.values()].sort((a, b) => a.classRule.number - b.classRule.number);
+  const pool = poolOf(memory?.pool);
+  const groupings = new Map<string, Grouping>();
   const purse: Purse = { group: budget.group, left: budget.table };
   const fallbacks: Fallback[] = [];
   const side = (direction: Direction) => {
-    const classes = classesOf(input, direction, numbers);
-    const used = new Set(classes.flatMap((it) => it.rules.map((rule) => rule.number)));
+    const { classes, inForce } = classesOf(input, direction, ascending);
     return {
       chains: classes.flatMap((it) => {
-        const chain = classChain(it, { pool, purse, fallbacks });
+        const key = `${direction} ${it.addresses[0]}`;
+        const grouping = groupsOf(it.rules, memory?.groupings.get(key));
+        groupings.set(key, grouping);
+        const chain = classChain(it, grouping, { pool, purse, fallbacks });
         return it.addresses.map((address) => ({ address, chain }));
       }),
-      verdicts: verdictsOf(input, direction, { numbers, used, pool }),
+      verdicts: verdictsOf(input, direction, { inForce, pool }),
     };
   };
   const ingress = side('ingress');
   const egress = side('egress');
   const byAddress = (a: { readonly address: number }, b: { readonly address: number }) => a.address - b.address;
-  const model = {
+  const rest = {
     objects: pool.objects(),
     classes: { ingress: ingress.chains.sort(byAddress), egress: egress.chains.sort(byAddress) },
     verdicts: { ingress: ingress.verdicts, egress: egress.verdicts },
     uplinks: [...new Set(input.uplinks)].sort(byText),
   };
-  // Class chains name all other objects by content, so the objects need not be hashed again.
-  const digest = hashOf([model.classes, model.verdicts, model.uplinks]);
-  return { ...model, numbers, fallbacks, digest };
+  const model = { ...rest, numbers, fallbacks, digest: digestOf(rest) };
+  memories.set(model, { read, numbers, pool, groupings });
+  return model;
+}
+
+/** Class chains name all other objects by content, so the objects need not be hashed again. */
+function digestOf({ classes, verdicts, uplinks }: Pick<FirewallModel, 'classes' | 'verdicts' | 'uplinks'>): string {
+  const lines = (['ingress', 'egress'] as const).flatMap((direction) => [
+    direction,
+    ...classes[direction].map((it) => `${it.address} ${it.chain}`),
+    ...verdicts[direction].map((it) => `${it.number} ${it.does}`),
+  ]);
+  return hash('sha256', [...lines, ...uplinks].join('\n'));
 }
 
 interface Work {
@@ -45,10 +75,23 @@ interface Work {
   readonly fallbacks: Fallback[];
 }
 
+/** The numbers of the former rules, when no rule has come, gone or changed what numbers come from. */
+function sameNumbers({ rules }: FirewallInput, memory: Memory | undefined): Memory['numbers'] | undefined {
+  if (memory === undefined || memory.read.size !== rules.length) return undefined;
+  const same = rules.every((it) => {
+    const before = memory.read.get(it.id)?.rule;
+    return before !== undefined && before.priority === it.priority && before.action === it.action;
+  });
+  return same ? memory.numbers : undefined;
+}
+
 /** The chain that settles which rule wins for a packet of a class, and then does what that rule says. */
-function classChain({ direction, addresses, rules }: HostClass, { pool, purse, fallbacks }: Work): string {
+function classChain(
+  { direction, addresses }: HostClass,
+  { protocols, any }: Grouping,
+  { pool, purse, fallbacks }: Work,
+): string {
   const field = direction === 'ingress' ? 'saddr' : 'daddr';
-  const { protocols, any } = groupsOf(rules);
   const fellBack = (group: string, size: number): void => {
     fallbacks.push({ direction, addresses: addresses.length, group, size });
   };
@@ -70,20 +113,20 @@ const anyProtocol = (rules: readonly ClassRule[]) => ({ protocol: -1, exact: new
 function verdictsOf(
   input: FirewallInput,
   direction: Direction,
-  { numbers, used, pool }: { numbers: ReadonlyMap<string, number>; used: ReadonlySet<number>; pool: Pool },
+  { inForce, pool }: { readonly inForce: readonly ReadRule[]; readonly pool: Pool },
 ): readonly Verdict[] {
   const allowed: Outcome = direction === 'ingress' ? 'goto allowed' : 'return';
-  const logged = (prefix: string, then: Outcome): string =>
-    `goto ${pool.add({ kind: 'log', prefix, group: input.logGroup, then })}`;
+  const logged = (prefix: string, then: Outcome): string => {
+    const content = { kind: 'log', prefix, group: input.logGroup, then } as const;
+    return `goto ${pool.once(`log ${prefix} ${input.logGroup} ${then}`, () => content)}`;
+  };
   const verdicts: Verdict[] = [];
-  for (const rule of input.rules) {
-    const number = numbers.get(rule.id);
-    if (rule.direction !== direction || number === undefined || !used.has(number)) continue;
+  for (const { rule, classRule } of inForce) {
     const then = rule.action === 'allow' ? allowed : 'goto denied';
-    verdicts.push({ number, does: rule.log ? logged(`${rule.action}:${rule.id}`, then) : then });
+    verdicts.push({ number: classRule.number, does: rule.log ? logged(`${rule.action}:${rule.id}`, then) : then });
   }
   if (direction === 'egress') verdicts.push({ number: impliedNumber, does: 'return' });
   else if (!input.logImpliedDeny) verdicts.push({ number: impliedNumber, does: 'goto implied_deny' });
   else verdicts.push({ number: impliedNumber, does: logged('deny:implied-deny-ingress', 'goto implied_deny') });
-  return verdicts.sort((a, b) => a.number - b.number);
+  return verdicts;
 }

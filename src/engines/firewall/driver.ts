@@ -38,8 +38,8 @@ export interface FirewallPlan {
 /** Compiling is pure, so an input that is still around (the held one, mostly) need not be compiled again. */
 const models = new WeakMap<FirewallInput, FirewallModel>();
 
-function compiled(input: FirewallInput): FirewallModel {
-  const model = models.get(input) ?? compile(input);
+function compiled(input: FirewallInput, former?: FirewallModel): FirewallModel {
+  const model = models.get(input) ?? compile(input, undefined, former);
   models.set(input, model);
   return model;
 }
@@ -101,6 +101,7 @@ async function readContents(
 function sizeOf(object: FirewallModel['objects'][number]): number {
   switch (object.kind) {
     case 'ports':
+    case 'addresses':
       return object.entries.length;
     case 'marks':
     case 'lowers':

@@ -1,13 +1,14 @@
 import type { ClassRule } from './classes.ts';
 import type { Interval } from './flatten.ts';
 import { hasPorts, protocolNumber } from './input.ts';
+import { remembering } from './memory.ts';
 
 /** The rules of one class for one protocol, apart by how they name ports. */
 export interface ProtocolGroups {
   readonly protocol: number;
-  /** Rules of single ports. */
+  /** Rules of single ports, ascending by number. The ports have no order. */
   readonly exact: ReadonlyMap<number, readonly ClassRule[]>;
-  /** Rules of port ranges, which may overlap. */
+  /** Rules of port ranges, which may overlap, in any order. */
   readonly ranges: readonly RangeRule[];
   /** Rules of the whole protocol and of all protocols, ascending by number. */
   readonly whole: readonly ClassRule[];
@@ -21,38 +22,115 @@ export interface PortRange extends Interval {
   readonly rules: readonly ClassRule[];
 }
 
+/** A class's rules in groups. What two of them have in common is the same object in both. */
+export interface Grouping {
+  readonly rules: readonly ClassRule[];
+  readonly protocols: readonly ProtocolGroups[];
+  /** Rules of all protocols, for what no protocol of its own names. */
+  readonly any: readonly ClassRule[];
+  readonly drafts: ReadonlyMap<number, Draft>;
+}
+
+interface Draft {
+  readonly exact: Map<number, ClassRule[]>;
+  readonly ranges: RangeRule[];
+  readonly whole: ClassRule[];
+}
+
+interface Drafts {
+  readonly drafts: Map<number, Draft>;
+  readonly any: ClassRule[];
+}
+
 /** A range this narrow counts as single ports: a hash lookup is cheaper than one more group. */
 const narrow = 8;
 
-interface Draft {
-  readonly exact: Map<number, Set<ClassRule>>;
-  readonly ranges: RangeRule[];
-  readonly whole: Set<ClassRule>;
+/** Splits the rules of a class, ascending by number. With a `former` grouping only what differs is done. */
+export function groupsOf(rules: readonly ClassRule[], former?: Grouping): Grouping {
+  const { gone, fresh } = differenceOf(former?.rules ?? [], rules);
+  if (former !== undefined && gone.length + fresh.length === 0) return former;
+  const [less, more] = [draftsOf(gone), draftsOf(fresh)];
+  const any = patched(former?.any ?? [], less.any, more.any);
+  const drafts = new Map(former?.drafts);
+  for (const protocol of new Set([...less.drafts.keys(), ...more.drafts.keys()])) {
+    const draft = patchedDraft(drafts.get(protocol), less.drafts.get(protocol), more.drafts.get(protocol));
+    if (draft.exact.size + draft.ranges.length + draft.whole.length === 0) drafts.delete(protocol);
+    else drafts.set(protocol, draft);
+  }
+  const before = new Map(any === former?.any ? former.protocols.map((it) => [it.protocol, it]) : []);
+  const protocols = [...drafts]
+    .sort(([a], [b]) => byUse(a) - byUse(b))
+    .map(([protocol, draft]) => {
+      const same = before.get(protocol);
+      if (same !== undefined && former?.drafts.get(protocol) === draft) return same;
+      const { exact, ranges } = draft;
+      return { protocol, exact, ranges, whole: ascending([...draft.whole, ...any]) };
+    });
+  return { rules, protocols, any, drafts };
 }
 
-/** Splits the rules of a class; `any` are those of all protocols, for what no protocol of its own names. */
-export function groupsOf(rules: readonly ClassRule[]): {
-  readonly protocols: readonly ProtocolGroups[];
-  readonly any: readonly ClassRule[];
-} {
+/** What only one of two lists holds; both ascend by number, which no two rules of a list share. */
+function differenceOf(from: readonly ClassRule[], to: readonly ClassRule[]) {
+  const gone: ClassRule[] = [];
+  const fresh: ClassRule[] = [];
+  for (let a = 0, b = 0; ; ) {
+    const old = from[a];
+    const now = to[b];
+    if (old === undefined && now === undefined) return { gone, fresh };
+    if (old === now) {
+      a++;
+      b++;
+    } else if (now === undefined || (old !== undefined && old.number <= now.number)) {
+      if (old !== undefined) gone.push(old);
+      a++;
+    } else {
+      fresh.push(now);
+      b++;
+    }
+  }
+}
+
+function draftsOf(rules: readonly ClassRule[]): Drafts {
   const drafts = new Map<number, Draft>();
-  const any = new Set<ClassRule>();
+  const any: ClassRule[] = [];
   for (const rule of rules) {
     for (const { protocol, ports } of rule.protocols) {
       const number = protocolNumber(protocol);
-      if (number === undefined) any.add(rule);
+      if (number === undefined) append(any, rule);
       else addTo(draftOf(drafts, number), rule, hasPorts(number) ? ports : undefined);
     }
   }
-  const protocols = [...drafts]
-    .sort(([a], [b]) => byUse(a) - byUse(b))
-    .map(([protocol, draft]) => ({
-      protocol,
-      exact: new Map([...draft.exact].sort(([a], [b]) => a - b).map(([port, set]) => [port, [...set]])),
-      ranges: draft.ranges,
-      whole: ascending([...draft.whole, ...any]),
-    }));
-  return { protocols, any: [...any] };
+  return { drafts, any };
+}
+
+function patchedDraft(from: Draft | undefined, less: Draft | undefined, more: Draft | undefined): Draft {
+  if (from === undefined && less === undefined && more !== undefined) return more;
+  const exact = new Map(from?.exact);
+  for (const port of new Set([...(less?.exact.keys() ?? []), ...(more?.exact.keys() ?? [])])) {
+    const list = patched(exact.get(port) ?? [], less?.exact.get(port) ?? [], more?.exact.get(port) ?? []);
+    if (list.length === 0) exact.delete(port);
+    else exact.set(port, list);
+  }
+  const gone = new Set(less?.ranges.map((it) => it.rule));
+  const added = more?.ranges ?? [];
+  const same = gone.size + added.length === 0;
+  const old = from?.ranges ?? [];
+  return {
+    exact: (less?.exact.size ?? 0) + (more?.exact.size ?? 0) === 0 && from !== undefined ? from.exact : exact,
+    ranges: same ? old : [...old.filter((it) => !gone.has(it.rule)), ...added],
+    whole: patched(from?.whole ?? [], less?.whole ?? [], more?.whole ?? []),
+  };
+}
+
+/** `from` itself when nothing changes. */
+function patched(from: ClassRule[] | readonly ClassRule[], less: readonly ClassRule[], more: readonly ClassRule[]) {
+  if (less.length + more.length === 0) return from as ClassRule[];
+  return [...ascending([...from.filter((it) => !less.includes(it)), ...more])];
+}
+
+/** A rule that names something twice does so in a row, because rules come one after the other. */
+function append(rules: ClassRule[], rule: ClassRule): void {
+  if (rules.at(-1) !== rule) rules.push(rule);
 }
 
 /** tcp and udp first: they are asked for most, and protocols are asked for one after the other. */
@@ -65,33 +143,34 @@ const ascending = (rules: readonly ClassRule[]): readonly ClassRule[] =>
   [...new Set(rules)].sort((a, b) => a.number - b.number);
 
 function draftOf(drafts: Map<number, Draft>, protocol: number): Draft {
-  const found = drafts.get(protocol) ?? { exact: new Map(), ranges: [], whole: new Set() };
+  const found = drafts.get(protocol) ?? { exact: new Map<number, ClassRule[]>(), ranges: [], whole: [] };
   drafts.set(protocol, found);
   return found;
 }
 
 function addTo(draft: Draft, rule: ClassRule, ports: readonly (readonly [number, number])[] | undefined): void {
   if (ports === undefined) {
-    draft.whole.add(rule);
+    append(draft.whole, rule);
     return;
   }
   for (const [from, to] of ports) {
-    if (from === 0 && to === 65_535) draft.whole.add(rule);
+    if (from === 0 && to === 65_535) append(draft.whole, rule);
     else if (to - from >= narrow) draft.ranges.push({ from, to, rule });
     else {
       for (let port = from; port <= to; port++) {
-        const set = draft.exact.get(port) ?? new Set();
-        draft.exact.set(port, set.add(rule));
+        const found = draft.exact.get(port);
+        if (found === undefined) draft.exact.set(port, [rule]);
+        else append(found, rule);
       }
     }
   }
 }
 
 /** Overlapping port ranges as disjoint ones, each with all the rules that hold there. */
-export function cut(ranges: readonly RangeRule[]): readonly PortRange[] {
+export const cut = remembering((ranges: readonly RangeRule[]): readonly PortRange[] => {
   const open = new Map<ClassRule, number>();
   const out: PortRange[] = [];
-  sweep(ranges, ({ from, to, opened, closed }) => {
+  for (const { from, to, opened, closed } of sweep(ranges)) {
     for (const { rule } of closed) {
       const left = (open.get(rule) ?? 0) - 1;
       if (left > 0) open.set(rule, left);
@@ -99,33 +178,36 @@ export function cut(ranges: readonly RangeRule[]): readonly PortRange[] {
     }
     for (const { rule } of opened) open.set(rule, (open.get(rule) ?? 0) + 1);
     if (open.size > 0) out.push({ from, to, rules: ascending([...open.keys()]) });
-  });
+  }
   return out;
-}
+});
 
 /** Where {@link cut} would cut and how many intervals each piece would hold at most, without doing it. */
-export function measure(ranges: readonly RangeRule[]): readonly (Interval & { readonly size: number })[] {
-  const out: (Interval & { size: number })[] = [];
-  let size = 0;
-  sweep(ranges, ({ from, to, opened, closed }) => {
-    size += sizeOf(opened.map((it) => it.rule)) - sizeOf(closed.map((it) => it.rule));
-    if (size > 0) out.push({ from, to, size });
-  });
-  return out;
+export const measure = remembering(
+  (ranges: readonly RangeRule[]): readonly (Interval & { readonly size: number })[] => {
+    const out: (Interval & { size: number })[] = [];
+    let size = 0;
+    for (const { from, to, opened, closed } of sweep(ranges)) {
+      size += sizeOf(opened.map((it) => it.rule)) - sizeOf(closed.map((it) => it.rule));
+      if (size > 0) out.push({ from, to, size });
+    }
+    return out;
+  },
+);
+
+interface Piece<I extends Interval> extends Interval {
+  readonly opened: readonly I[];
+  readonly closed: readonly I[];
 }
 
-interface Piece extends Interval {
-  readonly opened: readonly RangeRule[];
-  readonly closed: readonly RangeRule[];
-}
-
-function sweep(ranges: readonly RangeRule[], visit: (piece: Piece) => void): void {
-  const edges = [...new Set(ranges.flatMap((it) => [it.from, it.to + 1]))].sort((a, b) => a - b);
-  const starts = Map.groupBy(ranges, (it) => it.from);
-  const ends = Map.groupBy(ranges, (it) => it.to + 1);
+/** From edge to edge, ascending: which of the intervals begin there, and which have ended just before. */
+export function* sweep<I extends Interval>(intervals: readonly I[]): Generator<Piece<I>, void, undefined> {
+  const starts = Map.groupBy(intervals, (it) => it.from);
+  const ends = Map.groupBy(intervals, (it) => it.to + 1);
+  const edges = [...new Set([...starts.keys(), ...ends.keys()])].sort((a, b) => a - b);
   for (const [index, from] of edges.entries()) {
     const to = (edges[index + 1] ?? from) - 1;
-    visit({ from, to, opened: starts.get(from) ?? [], closed: ends.get(from) ?? [] });
+    yield { from, to, opened: starts.get(from) ?? [], closed: ends.get(from) ?? [] };
   }
 }
 

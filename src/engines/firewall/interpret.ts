@@ -85,6 +85,13 @@ function runStep(objects: Objects, step: Step, state: State): 'stay' | 'leave' {
       runChain(objects, entry.chain, state);
       return map.how === 'goto' ? 'leave' : 'stay';
     }
+    case 'address': {
+      const map = objects.get(step.map);
+      if (map?.kind !== 'addresses') throw new RangeError(`no map ${step.map}`);
+      const entry = map.entries.find((it) => it.from <= state.peer && state.peer <= it.to);
+      if (entry !== undefined) runChain(objects, entry.chain, state);
+      return 'stay';
+    }
     case 'judge':
       return 'leave';
   }

@@ -1,7 +1,9 @@
+import { addressFirst, addressLookup } from './address.ts';
 import type { ClassRule } from './classes.ts';
 import { flatten, type Interval, type Span } from './flatten.ts';
-import { cut, measure, type PortRange, type ProtocolGroups, rangeAt, sizeOf } from './groups.ts';
-import type { Field, PortEntry, Step } from './model.ts';
+import { cut, measure, type ProtocolGroups, rangeAt, sizeOf } from './groups.ts';
+import { serialOf } from './memory.ts';
+import type { Content, Field, PortEntry, Step } from './model.ts';
 import type { Pool } from './pool.ts';
 import { isEverywhere } from './text.ts';
 
@@ -62,6 +64,14 @@ export function protocolSteps(groups: ProtocolGroups, place: Place): readonly St
   if (worthFolding(folded, apart) && spend(place.purse, folded)) {
     return [...portSteps(groups, whole, place), ...leafSteps(whole, 'mark', place)];
   }
+  const exactSteps = () =>
+    spend(place.purse, size.exact)
+      ? exactLookup(exact, place)
+      : linear(`${name} single ports`, size.exact, portsOneByOne(exact), place);
+  const addressed = addressFirst(groups, size.ranges + size.whole);
+  if (addressed !== undefined && spend(place.purse, addressed.size)) {
+    return [...exactSteps(), ...addressLookup(addressed.pieces, place.field, place.pool)];
+  }
   const wholeSteps = () =>
     spend(place.purse, size.whole)
       ? leafSteps(whole, 'lower', place)
@@ -70,13 +80,14 @@ export function protocolSteps(groups: ProtocolGroups, place: Place): readonly St
     const chain = place.pool.add({ kind: 'chain', field: place.field, steps: portSteps(groups, [], place) });
     return [{ kind: 'go', how: 'jump', chain }, ...wholeSteps()];
   }
-  const exactSteps = spend(place.purse, size.exact)
-    ? exactLookup(exact, place)
-    : linear(`${name} single ports`, size.exact, portsOneByOne(exact), place);
   const rangeSteps = spend(place.purse, size.ranges)
-    ? rangeLookup(ranges.length === 0 ? [] : cut(ranges), { mode: 'lower', how: 'jump' }, place)
+    ? portLookup(
+        cut(ranges).map(({ from, to, rules }): Leaf => ({ from, to, lists: [rules] })),
+        { mode: 'lower', how: 'jump' },
+        place,
+      )
     : linear(`${name} port ranges`, size.ranges, rangesOneByOne(groups), place);
-  return [...exactSteps, ...rangeSteps, ...wholeSteps()];
+  return [...exactSteps(), ...rangeSteps, ...wholeSteps()];
 }
 
 function spend(purse: Purse, size: number): boolean {
@@ -88,40 +99,55 @@ function spend(purse: Purse, size: number): boolean {
 /** Single ports first, with everything that ranges add to them; then ranges. Whichever is found, ends the chain. */
 function portSteps({ exact, ranges }: ProtocolGroups, whole: readonly ClassRule[], place: Place): readonly Step[] {
   const pieces = cut(ranges);
-  const entries: PortEntry[] = [...exact].map(([port, rules]) => {
-    const all = [...rules, ...(rangeAt(pieces, port)?.rules ?? []), ...whole];
-    return { from: port, to: port, chain: leafChain(all, 'mark', place) };
-  });
-  const wider = pieces.map((it): PortRange => ({ ...it, rules: [...it.rules, ...whole] }));
-  return [...portLookup(entries, 'goto', place), ...rangeLookup(wider, { mode: 'mark', how: 'goto' }, place)];
+  const leaves = [...exact].map(
+    ([port, rules]): Leaf => ({
+      from: port,
+      to: port,
+      lists: [rules, rangeAt(pieces, port)?.rules ?? nothing, whole],
+    }),
+  );
+  const wider = pieces.map(({ from, to, rules }): Leaf => ({ from, to, lists: [rules, whole] }));
+  return [
+    ...portLookup(leaves, { mode: 'mark', how: 'goto' }, place),
+    ...portLookup(wider, { mode: 'mark', how: 'goto' }, place),
+  ];
 }
 
 function exactLookup(exact: ProtocolGroups['exact'], place: Place): readonly Step[] {
-  const entries = [...exact].map(([port, rules]) => ({ from: port, to: port, chain: leafChain(rules, 'mark', place) }));
-  return portLookup(entries, 'jump', place);
+  if (exact.size === 0) return [];
+  const leaves = [...exact].map(([port, rules]): Leaf => ({ from: port, to: port, lists: [rules] }));
+  const content = (): Content => portMap(leaves, { mode: 'mark', how: 'jump' }, place);
+  return [{ kind: 'port', map: place.pool.once(`exact ${place.field} ${serialOf(exact)}`, content) }];
 }
 
-function rangeLookup(
-  pieces: readonly PortRange[],
-  { mode, how }: { readonly mode: Mode; readonly how: 'jump' | 'goto' },
-  place: Place,
-): readonly Step[] {
+/** Ports that the same rules judge; `lists` together hold those rules. */
+interface Leaf extends Interval {
+  readonly lists: readonly (readonly ClassRule[])[];
+}
+
+const nothing: readonly ClassRule[] = [];
+
+interface Manner {
+  readonly mode: Mode;
+  readonly how: 'jump' | 'goto';
+}
+
+const portLookup = (leaves: readonly Leaf[], manner: Manner, place: Place): readonly Step[] =>
+  leaves.length === 0 ? [] : [{ kind: 'port', map: place.pool.add(portMap(leaves, manner, place)) }];
+
+function portMap(leaves: readonly Leaf[], { mode, how }: Manner, place: Place): Content {
   const entries: PortEntry[] = [];
-  for (const { from, to, rules } of pieces) {
-    const chain = leafChain(rules, mode, place);
+  for (const { from, to, lists } of [...leaves].sort((a, b) => a.from - b.from)) {
+    const key = `${mode} ${place.field} ${lists.map(serialOf).join(' ')}`;
+    const steps = () => leafSteps(lists.flat(), mode, place);
+    const chain = place.pool.once(key, () => ({ kind: 'chain', field: place.field, steps: steps() }));
     const last = entries.at(-1);
-    if (last !== undefined && last.chain === chain && last.to + 1 === from) {
+    if (last !== undefined && last.from !== last.to && last.chain === chain && last.to + 1 === from) {
       entries[entries.length - 1] = { from: last.from, to, chain };
     } else entries.push({ from, to, chain });
   }
-  return portLookup(entries, how, place);
+  return { kind: 'ports', how, entries };
 }
-
-const portLookup = (entries: readonly PortEntry[], how: 'jump' | 'goto', { pool }: Place): readonly Step[] =>
-  entries.length === 0 ? [] : [{ kind: 'port', map: pool.add({ kind: 'ports', how, entries }) }];
-
-const leafChain = (rules: readonly ClassRule[], mode: Mode, place: Place): string =>
-  place.pool.add({ kind: 'chain', field: place.field, steps: leafSteps(rules, mode, place) });
 
 /** One lookup by address; always the last steps of a chain. */
 function leafSteps(rules: readonly ClassRule[], mode: Mode, { pool }: Place): readonly Step[] {

@@ -22,6 +22,7 @@ export interface When {
  * - look: the mark becomes what the map holds for the address, if it holds something.
  * - lowerBy: like `lower`, by the value that the map holds for the address.
  * - port: the chain that the map holds for the destination port is run.
+ * - address: the chain that the map holds for the address is run.
  * - judge: the verdict of the number in the mark; ends the class. A number without a verdict is dropped.
  */
 export type Step =
@@ -31,9 +32,14 @@ export type Step =
   | { readonly kind: 'look'; readonly map: string }
   | { readonly kind: 'lowerBy'; readonly map: string }
   | { readonly kind: 'port'; readonly map: string }
+  | { readonly kind: 'address'; readonly map: string }
   | { readonly kind: 'judge'; readonly direction: Direction };
 
 export interface PortEntry extends Interval {
+  readonly chain: string;
+}
+
+export interface AddressEntry extends Interval {
   readonly chain: string;
 }
 
@@ -56,6 +62,7 @@ export type Content =
       readonly how: 'jump' | 'goto';
       readonly entries: readonly PortEntry[];
     }
+  | { readonly kind: 'addresses'; readonly entries: readonly AddressEntry[] }
   | { readonly kind: 'log'; readonly prefix: string; readonly group: number; readonly then: Outcome };
 
 /** What ends the way through a class: on to the next class, let through, or dropped. */

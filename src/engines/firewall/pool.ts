@@ -1,5 +1,4 @@
-import { hashOf } from '#lib/hash.ts';
-import { byText } from '#lib/text.ts';
+import { hash } from 'node:crypto';
 import type { Content, FirewallObject } from './model.ts';
 import { bodyOf, lowerChain } from './text.ts';
 
@@ -7,36 +6,64 @@ import { bodyOf, lowerChain } from './text.ts';
 export interface Pool {
   /** The name of an object with this content. */
   add(content: Content): string;
-  /** All of them, each behind those that it names, otherwise by name. */
+  /**
+   * Like {@link add}, for content that `key` stands for: it is made only if no pool that this one remembers has made it.
+   * Equal keys must mean equal contents.
+   */
+  once(key: string, content: () => Content): string;
+  /** All of them, each behind those that it names. */
   objects(): readonly FirewallObject[];
 }
 
-const letters = { chain: 'c', marks: 'm', lowers: 'l', ports: 'p', log: 'g' } as const;
+/** What a pool leaves to the next one. */
+interface Memory {
+  readonly entries: ReadonlyMap<string, FirewallObject>;
+  readonly names: ReadonlyMap<string, string>;
+}
 
-export function poolOf(): Pool {
-  const found = new Map<string, { readonly object: FirewallObject; readonly depth: number }>();
+const memories = new WeakMap<Pool, Memory>();
+const letters = { chain: 'c', marks: 'm', lowers: 'l', ports: 'p', addresses: 'a', log: 'g' } as const;
+
+/** A pool that remembers what `former` held, but holds only what is added to it. */
+export function poolOf(former?: Pool): Pool {
+  const entries = new Map<string, FirewallObject>();
+  const names = new Map<string, string>();
+  const before = former === undefined ? undefined : memories.get(former);
   const put = (name: string, content: Content, body: string): string => {
-    const depth = 1 + Math.max(-1, ...namedBy(content).map((it) => found.get(it)?.depth ?? 0));
-    found.set(name, { object: { ...content, name, body }, depth });
+    entries.set(name, { ...content, name, body });
     return name;
   };
   const lower = (value: number): void => {
     const content: Content = { kind: 'chain', field: 'saddr', steps: [{ kind: 'lower', value }] };
-    if (!found.has(lowerChain(value))) put(lowerChain(value), content, bodyOf(content));
+    if (!entries.has(lowerChain(value))) put(lowerChain(value), content, bodyOf(content));
   };
-  return {
-    add(content) {
-      const body = bodyOf(content);
-      const name = `${letters[content.kind]}_${hashOf(body).slice(0, 20)}`;
-      if (found.has(name)) return name;
-      for (const value of lowered(content)) lower(value);
-      return put(name, content, body);
+  const add = (content: Content): string => {
+    const body = bodyOf(content);
+    const name = `${letters[content.kind]}_${hash('sha256', body).slice(0, 20)}`;
+    if (entries.has(name)) return name;
+    for (const value of lowered(content)) lower(value);
+    return put(name, content, body);
+  };
+  const recall = (name: string): boolean => {
+    if (entries.has(name)) return true;
+    const entry = before?.entries.get(name);
+    if (entry === undefined) return false;
+    for (const it of namedBy(entry)) recall(it);
+    entries.set(name, entry);
+    return true;
+  };
+  const pool: Pool = {
+    add,
+    once(key, content) {
+      const known = names.get(key) ?? before?.names.get(key);
+      const name = known !== undefined && recall(known) ? known : add(content());
+      names.set(key, name);
+      return name;
     },
-    objects: () =>
-      [...found.values()]
-        .sort((a, b) => a.depth - b.depth || byText(a.object.name, b.object.name))
-        .map(({ object }) => object),
+    objects: () => [...entries.values()],
   };
+  memories.set(pool, { entries, names });
+  return pool;
 }
 
 const lowered = (content: Content): readonly number[] => {
@@ -56,6 +83,7 @@ function namedBy(content: Content): readonly string[] {
     case 'lowers':
       return content.spans.map((it) => lowerChain(it.value));
     case 'ports':
+    case 'addresses':
       return content.entries.map((it) => it.chain);
     default:
       return [];

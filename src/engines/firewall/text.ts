@@ -22,6 +22,10 @@ export function bodyOf(content: Content): string {
       const elements = content.entries.map((it) => `${range(it, String)} : ${content.how} ${it.chain}`);
       return `    type inet_service : verdict;${flags}\n    elements = {\n${elements.join(',\n')}\n    }\n`;
     }
+    case 'addresses': {
+      const elements = content.entries.map((it) => `${range(it, formatAddress)} : jump ${it.chain}`);
+      return `    type ipv4_addr : verdict; flags interval;\n    elements = {\n${elements.join(',\n')}\n    }\n`;
+    }
     case 'log':
       return [
         '    update @log_rate { ip saddr . meta mark limit rate 5/second burst 10 packets }',
@@ -58,6 +62,7 @@ function stepText(step: Step, field: Field): string {
     case 'look':
       return `meta mark set ip ${field} map @${step.map}`;
     case 'lowerBy':
+    case 'address':
       return `ip ${field} vmap @${step.map}`;
     case 'port':
       return `th dport vmap @${step.map}`;
