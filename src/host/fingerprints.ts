@@ -50,6 +50,13 @@ export class Fingerprints {
     return before === now ? 'known' : 'ours';
   }
 
+  /** Looks at what we have just touched, so that every touch from now on is a foreign one. */
+  async take(held: readonly Artifact[]): Promise<void> {
+    const ours = held.filter((it) => this.#ours.has(it.id));
+    await Promise.all(ours.map((it) => this.look(it).catch(() => this.distrust(it.id))));
+    if (ours.length > 0) await this.save(held);
+  }
+
   /** Writes down what was taken, for the artifacts that are held. */
   async save(held: readonly Artifact[]): Promise<void> {
     const known = await this.#load();

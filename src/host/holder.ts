@@ -179,6 +179,9 @@ export class Holder {
       await work();
     } finally {
       this.#changing = false;
+      // At once, because what somebody else does before that cannot be told from our own work.
+      const taking = this.#mender.fingerprints.take(this.artifacts).catch(() => {});
+      this.#mending = taking.finally(() => (this.#mending = undefined));
     }
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ExecRequest } from '#core/host.ts';
@@ -55,9 +55,11 @@ function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: 
   const id = randomUUID();
   const { tty } = request;
   mkdirSync(`${machine.run}/exec`, { recursive: true, mode: 0o700 });
+  const pidFile = `${machine.run}/exec/${id}`;
   const [file = '', ...rest] = execArgv(machine, name, {
     argv: request.argv[0] === '' ? [] : request.argv,
     user: request.user,
+    pidFile,
     ...(tty === undefined
       ? {}
       : { terminal: { session: id, rows: tty.rows, columns: tty.columns }, env: { TERM: tty.term } }),
@@ -83,11 +85,16 @@ function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: 
   child.on('error', (error) => socket.end(encodeJsonFrame('exit', { code: 127, message: error.message })));
   child.on('close', (code) => {
     over = true;
+    rmSync(pidFile, { force: true });
     socket.end(encodeJsonFrame('exit', { code: code ?? 137 }));
   });
   return {
     take: (type, payload) => {
-      if (type === 'input') child.stdin.write(payload);
+      if (type === 'input' && !child.stdin.write(payload)) {
+        socket.pause();
+        child.stdin.once('drain', () => socket.resume());
+        child.stdin.once('close', () => socket.resume());
+      }
       if (type === 'end') child.stdin.end();
       if (type === 'resize' && tty !== undefined) {
         const size = JSON.parse(payload.toString()) as { rows: number; columns: number };
@@ -103,12 +110,44 @@ function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: 
       if (over || child.pid === undefined) return;
       over = true;
       child.stdin.end();
-      // The whole group: the command, and the terminal that it may stand in.
-      try {
-        process.kill(-child.pid, 'SIGHUP');
-      } catch {
-        // It ended in this very moment.
-      }
+      endCommand(pidFile);
+      signalGroup(child.pid, 'SIGHUP');
     },
   };
+}
+
+/** Milliseconds that a command has to end by itself when whoever ran it has gone. */
+const grace = 5000;
+
+/** Ends the group of processes inside: the command, its pipes, and the terminal that it may stand in. */
+function endCommand(pidFile: string): void {
+  const found = groupOf(pidFile);
+  if (found === undefined) return;
+  signalGroup(found.group, 'SIGHUP');
+  setTimeout(() => {
+    const now = groupOf(pidFile);
+    if (now !== undefined && now.start === found.start) signalGroup(now.group, 'SIGKILL');
+    rmSync(pidFile, { force: true });
+  }, grace).unref();
+}
+
+/** The process group of a command, and when the command was started: process ids come again. */
+function groupOf(pidFile: string): { readonly group: number; readonly start: string } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${readFileSync(pidFile, 'utf8').trim()}/stat`, 'utf8');
+    // After the name, which may hold anything: state, parent, group, and so on; see proc(5).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const group = Number(fields[2]);
+    return group > 1 ? { group, start: fields[19] ?? '' } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function signalGroup(group: number, signal: 'SIGHUP' | 'SIGKILL'): void {
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // It ended in this very moment.
+  }
 }

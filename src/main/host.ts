@@ -87,8 +87,8 @@ log(`ready on ${deployment.hostSocket}`);
 await holder.start();
 log(`holds revision ${holder.status().revision}, ${holder.artifacts.length} artifacts`);
 
-/** Milliseconds between two looks at everything: at least, and as a multiple of what a look takes (about 3 % of a core). */
-const rest = { least: 5000, times: 30 };
+/** Milliseconds between two looks at everything: at least, and as a multiple of what a look takes. */
+const rest = { least: 5000, times: 4 };
 let looking: NodeJS.Timeout | undefined;
 const lookAgain = (wait: number): void => {
   looking = setTimeout(async () => {
