@@ -200,5 +200,7 @@ function relay(
   host.on('error', () => client.end(encodeJsonFrame('exit', { code: 126, message: 'the host agent does not answer' })));
   host.on('close', () => client.end());
   client.on('error', () => host.destroy());
+  // A server's connections stay half open: a client that was killed only says that it sends no more.
+  client.on('end', () => client.destroy());
   client.on('close', () => host.destroy());
 }

@@ -40,6 +40,8 @@ export function serveSession(
   };
   if (head.length > 0) take(head);
   socket.on('data', take);
+  // The other side ends a session by frames; when it only stops sending, it has gone.
+  socket.on('end', () => socket.destroy());
   socket.on('error', () => session?.hangUp());
   socket.on('close', () => session?.hangUp());
 }

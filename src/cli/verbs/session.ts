@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { buildCommand } from '@stricli/core';
 import type { ResourceDocument } from '#api/resources.ts';
 import type { Client } from '#client/client.ts';
 import type { Operation } from '#control/operations.ts';
-import { encodeFrame, encodeJsonFrame, FrameReader } from '#lib/frames.ts';
-import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
+import { encodeFrame, encodeJsonFrame, FRAME_LIMIT, FrameReader } from '#lib/frames.ts';
+import { type Cli, clientOf, projectOf, proposedNames, type Target } from '../context.ts';
 import { targetAliases, targetFlags } from '../flags.ts';
 import { follow } from '../progress.ts';
 
@@ -34,10 +35,22 @@ async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<voi
     socket.write(encodeJsonFrame('resize', size()));
   };
   const typed = (chunk: Buffer): void => {
-    socket.write(encodeFrame('input', chunk));
+    for (let at = 0; at < chunk.length; at += FRAME_LIMIT) {
+      if (socket.write(encodeFrame('input', chunk.subarray(at, at + FRAME_LIMIT)))) continue;
+      // Whoever takes slowly is fed slowly: what was read and not sent would pile up here.
+      stdin.pause();
+      socket.once('drain', () => stdin.resume());
+    }
+  };
+  const show = (to: NodeJS.WritableStream, bytes: Buffer): void => {
+    if (to.write(bytes)) return;
+    socket.pause();
+    to.once('drain', () => socket.resume());
   };
   if (wanted.tty) {
     stdin.setRawMode(true);
+    // Node's raw mode still turns a line feed into two characters, which full-screen programs do not want.
+    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
     stdout.on('resize', resized);
   }
   stdin.on('data', typed);
@@ -47,8 +60,8 @@ async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<voi
   await new Promise<void>((resolve) => {
     socket.on('data', (chunk: Buffer) => {
       for (const { type, payload } of reader.push(chunk)) {
-        if (type === 'output') stdout.write(payload);
-        if (type === 'error') process.stderr.write(payload);
+        if (type === 'output') show(stdout, payload);
+        if (type === 'error') show(process.stderr, payload);
         if (type === 'exit') {
           const end = JSON.parse(payload.toString()) as { code: number; message?: string };
           if (end.message !== undefined) cli.note(end.message);
@@ -76,7 +89,14 @@ const userFlag = {
   brief: 'User inside the instance',
   placeholder: 'name',
 } as const;
-const instanceParameter = { brief: 'Instance', parse: String, placeholder: 'instance' } as const;
+const instanceParameter = {
+  brief: 'Instance',
+  parse: String,
+  placeholder: 'instance',
+  proposeCompletions(this: Cli, _partial: string) {
+    return proposedNames(this, 'instances');
+  },
+} as const;
 
 export const exec = buildCommand({
   docs: { brief: 'Run a command in an instance: `vauban exec attacker -- curl http://192.168.10.20/`' },
@@ -85,7 +105,7 @@ export const exec = buildCommand({
     aliases: { ...targetAliases, u: 'user' },
     positional: {
       kind: 'array',
-      parameter: { brief: 'Instance, then the command and its arguments', parse: String, placeholder: 'word' },
+      parameter: { ...instanceParameter, brief: 'Instance, then the command and its arguments', placeholder: 'word' },
       minimum: 2,
     },
   },

@@ -9,6 +9,8 @@ export interface SandboxCommand {
   readonly env?: Readonly<Record<string, string>>;
   /** Default /. */
   readonly cwd?: string;
+  /** File on the machine that gets the command's process id, as the machine counts. */
+  readonly pidFile?: string;
   /** A terminal of this size, kept under the name `session` so that {@link resizeArgv} finds it. */
   readonly terminal?: { readonly session: string; readonly rows: number; readonly columns: number };
 }
@@ -57,11 +59,12 @@ function inTerminal({ session, rows, columns }: { readonly session: string } & T
  */
 export function execArgv(machine: Place, name: string, command: SandboxCommand): string[] {
   const { crunRoot, container } = placeOf(machine, name);
-  const { terminal, env = {}, cwd = '/' } = command;
+  const { terminal, env = {}, cwd = '/', pidFile } = command;
   const base = { ...loginEnvironment, TERM: terminal === undefined ? 'dumb' : 'xterm-256color' };
   const variables = Object.entries({ ...base, ...env });
   return [
     ...['sh', `${machine.home}/src/engines/sandbox/exec.sh`, '--root', crunRoot, 'exec', '--cwd', cwd],
+    ...(pidFile === undefined ? [] : ['--pid-file', pidFile]),
     ...variables.flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
     container,
     ...(terminal === undefined ? inside(command) : inTerminal(terminal, inside(command))),
