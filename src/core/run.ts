@@ -21,6 +21,7 @@ export async function must(
 /** For checks before a namespace exists: the same machine, whose commands run in a namespace that is thrown away. */
 export async function scratchUnless(machine: Machine, namespace: string): Promise<Machine> {
   if ((await machine.exec(['true'], { namespace })).code === 0) return machine;
-  const exec: Machine['exec'] = (argv, { namespace: _, ...options } = {}) => machine.exec(['unshare', '--net', '--', ...argv], options);
+  const exec: Machine['exec'] = (argv, { namespace: _, ...options } = {}) =>
+    machine.exec(['unshare', '--net', '--', ...argv], options);
   return { ...machine, exec };
 }

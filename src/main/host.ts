@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { deploymentAt } from '#core/deployment.ts';
-import { requireLock } from '#core/lock.ts';
 import { Problem } from '#core/problem.ts';
 import type { SandboxInput } from '#engines/sandbox/input.ts';
 import { placeOf } from '#engines/sandbox/input.ts';
@@ -12,6 +11,7 @@ import { fileJournal } from '#host/journal.ts';
 import { thisMachine } from '#host/machine.ts';
 import { serveHost } from '#host/server.ts';
 import { serveSession } from '#host/session.ts';
+import { requireLock } from './lock.ts';
 
 /** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
 

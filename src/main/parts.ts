@@ -15,8 +15,8 @@ import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
 import type { Deployment } from '#core/deployment.ts';
-import { requireLock } from '#core/lock.ts';
 import { asProblem } from '#core/problem.ts';
+import { requireLock } from './lock.ts';
 
 export interface Running {
   readonly parts: ApiParts;

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { Problem } from './problem.ts';
+import { Problem } from '#core/problem.ts';
 
 export interface Lock {
   release(): void;
