@@ -35,6 +35,9 @@ async function hostItem(control: HealthSources['control'], observer: HealthSourc
   const seen = await observer.latest();
   const failed = seen.list.filter((it) => it.state === 'failed');
   if (seen.problem !== undefined) return { part: 'host', state: 'failed', text: seen.problem };
+  if (control.machine === undefined || control.machine.busy) {
+    return { part: 'host', state: 'warning', text: 'a change or a recovery is under way', values: { busy: 1 } };
+  }
   if (failed.length > 0) {
     const text = failed.map((it) => `${it.artifact}: ${it.detail ?? 'failed'}`).join('; ');
     return { part: 'host', state: 'failed', text };
@@ -51,11 +54,17 @@ function driftItems({ machine, trouble }: HealthSources['control']): HealthItem[
     const text = `not restored or removed yet, tried again and again: ${machine.unsettled.join(', ')}`;
     items.push({ part: 'recovery', state: 'failed', text });
   }
-  const told = machine.mended.map(
+  const started = machine.mended.filter((it) => it.atStart === true && it.failure === undefined);
+  if (started.length > 0) {
+    const text = `${count(started.length, 'thing')} brought back when the host agent started`;
+    items.push({ part: 'start', state: 'ok', text });
+  }
+  const drifted = machine.mended.filter((it) => !started.includes(it));
+  const told = drifted.map(
     ({ artifact, reason, failure, at }) =>
       `${artifact} at ${new Date(at).toISOString()}: ${reason}; ${failure === undefined ? 'mended' : `not mended: ${failure}`}`,
   );
-  const state = machine.mended.some((it) => it.failure !== undefined) ? 'failed' : 'warning';
+  const state = drifted.some((it) => it.failure !== undefined) ? 'failed' : 'warning';
   if (told.length > 0) items.push({ part: 'drift', state, text: told.join('; ') });
   return items;
 }

@@ -77,6 +77,8 @@ export interface Mending {
   readonly at: number;
   /** Why it could not be mended; it is tried again. */
   readonly failure?: string;
+  /** True: the agent's own start brought it back. */
+  readonly atStart?: boolean;
 }
 
 /** What control needs of a machine, whether it is this one or another. Every method may throw HOST_UNREACHABLE. */

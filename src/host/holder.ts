@@ -76,6 +76,7 @@ export class Holder {
       if (open !== undefined) await this.#recover(open);
       else if (this.#isOverdue()) await this.#takeBack('it was not confirmed in time');
       await this.#mend(() => false);
+      this.#mender.markStart();
     } finally {
       this.#changing = false;
     }

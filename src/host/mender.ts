@@ -36,6 +36,11 @@ export class Mender {
     this.fingerprints = new Fingerprints(parts);
   }
 
+  /** What has been mended so far was brought back by a start: after a reboot or `down` everything is gone. */
+  markStart(): void {
+    this.#mended = this.#mended.map((it) => ({ ...it, atStart: true }));
+  }
+
   /** The last things that were mended, newest first. */
   get mended(): readonly Mending[] {
     return this.#mended;

@@ -158,6 +158,10 @@ export async function ensureProcesses(
   });
 }
 
+/** Whether one of our processes is under supervision, up or not. */
+export const isSupervised = async (deployment: Deployment, name: 'vauban-control' | 'vauban-host'): Promise<boolean> =>
+  (await supervisorOf(deployment).status(name)) !== undefined;
+
 export async function stopProcess(deployment: Deployment, name: 'vauban-control' | 'vauban-host'): Promise<void> {
   if (existsSync(deployment.scan)) await supervisorOf(deployment).remove(name);
 }

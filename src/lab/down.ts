@@ -1,10 +1,11 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import type { Artifact } from '#core/artifact.ts';
 import { inOrder } from '#core/artifact.ts';
 import type { Deployment } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
 import { engines } from '#host/engines.ts';
 import { fileJournal } from '#host/journal.ts';
+import { requireLock } from '#host/lock.ts';
 import { thisMachine } from '#host/machine.ts';
 import { ensureUser, stopProcess, stopProcesses } from './deployment.ts';
 import { leftovers, removeLeftovers } from './doctor.ts';
@@ -17,6 +18,17 @@ export async function takeDown(
   deployment: Deployment,
   options: { readonly purge: boolean; readonly say: (text: string) => void },
 ): Promise<void> {
+  if (!existsSync(deployment.state)) return;
+  const lock = requireLock(`${deployment.state}/.lock`, '`vauban up` or `vauban down`');
+  try {
+    await takeAway(deployment, options);
+  } finally {
+    lock.release();
+  }
+  if (options.purge) rmSync(`${deployment.state}/.lock`, { force: true });
+}
+
+async function takeAway(deployment: Deployment, options: Parameters<typeof takeDown>[1]): Promise<void> {
   await stopProcess(deployment, 'vauban-control');
   await stopProcess(deployment, 'vauban-host');
   const machine = thisMachine({

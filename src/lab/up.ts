@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '#client/client.ts';
+import type { HealthItem } from '#control/health.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { asProblem, Problem } from '#core/problem.ts';
-import { ensureProcesses, ensureScan, ensureState, ensureUser } from './deployment.ts';
+import { requireLock } from '#host/lock.ts';
+import { ensureProcesses, ensureScan, ensureState, ensureUser, isSupervised } from './deployment.ts';
 import { requireFit } from './doctor.ts';
 import { installPackages } from './install.ts';
 import { ensureProgram } from './program.ts';
@@ -23,12 +26,36 @@ export async function bringUp({ deployment, settings, say, environment }: UpPart
   requireFit();
   const ids = ensureUser();
   ensureState(deployment, ids, settings);
-  const program = ensureProgram(deployment);
-  await ensureScan(deployment);
-  await ensureProcesses(deployment, ids, program, environment);
-  const client = localClient(deployment, settings);
-  await answering(client, deployment);
-  return client;
+  const lock = requireLock(`${deployment.state}/.lock`, '`vauban up` or `vauban down`');
+  try {
+    const program = ensureProgram(deployment);
+    await ensureScan(deployment);
+    if (!(await isSupervised(deployment, 'vauban-control'))) await requirePort(settings);
+    await ensureProcesses(deployment, ids, program, environment);
+    const client = localClient(deployment, settings);
+    await answering(client, deployment);
+    return client;
+  } finally {
+    lock.release();
+  }
+}
+
+/** A port that answers before we have started belongs to somebody else. */
+async function requirePort({ host, port }: Settings): Promise<void> {
+  const taken = await new Promise<boolean>((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const answer = (value: boolean) => () => {
+      socket.destroy();
+      resolve(value);
+    };
+    socket.once('connect', answer(true)).once('error', answer(false)).once('timeout', answer(false));
+  });
+  if (!taken) return;
+  throw new Problem('HOST_UNFIT', {
+    at: `${host}:${port}`,
+    message: 'the API’s port is taken by another program',
+    fix: 'Choose another with `vauban up --listen 127.0.0.1:PORT`.',
+  });
 }
 
 export function requireRoot(verb: string): void {
@@ -52,10 +79,11 @@ async function answering(client: Client, deployment: Deployment): Promise<void> 
   let last = '';
   for (let tries = 0; tries < 300; tries++) {
     try {
-      const health = await client.get<{ items: { part: string; state: string; text: string }[] }>('/v1/health');
+      const health = await client.get<{ items: HealthItem[] }>('/v1/health');
       const host = health.items.find((it) => it.part === 'host');
-      if (host?.state !== 'failed' || !host.text.includes('does not answer')) return;
-      last = host.text;
+      const silent = host?.state === 'failed' && host.text.includes('does not answer');
+      if (!silent && host?.values?.['busy'] !== 1) return;
+      last = host?.text ?? '';
     } catch (error) {
       last = asProblem(error).message;
     }

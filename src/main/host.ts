@@ -8,10 +8,10 @@ import { placeOf } from '#engines/sandbox/input.ts';
 import { engines } from '#host/engines.ts';
 import { Holder } from '#host/holder.ts';
 import { fileJournal } from '#host/journal.ts';
+import { requireLock } from '#host/lock.ts';
 import { thisMachine } from '#host/machine.ts';
 import { serveHost } from '#host/server.ts';
 import { serveSession } from '#host/session.ts';
-import { requireLock } from './lock.ts';
 
 /** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
 

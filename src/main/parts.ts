@@ -16,7 +16,7 @@ import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
 import type { Deployment } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
-import { requireLock } from './lock.ts';
+import { requireLock } from '#host/lock.ts';
 
 export interface Running {
   readonly parts: ApiParts;

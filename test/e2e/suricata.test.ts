@@ -199,11 +199,13 @@ test('an endpoint whose canary cannot arrive is not ready, and says what was see
   expect(problem.message).toMatch(/did not report a canary to 198\.51\.100\.9:9/);
 });
 
-test('removing the endpoint leaves neither process nor file', async () => {
+test('removing the endpoint leaves no process and keeps its events; discarding it leaves no file', async () => {
+  const { folder, logs } = pathsOf(machine, endpoint().input);
   await suricataEngine.remove(machine, endpoint());
   await suricataEngine.remove(machine, endpoint());
   expect(await machine.supervisor.status(shortOf(endpoint().input))).toBeUndefined();
-  const { folder, logs } = pathsOf(machine, endpoint().input);
+  expect(await readdir(logs)).toContain('eve.json');
+  await suricataEngine.discard?.(machine, endpoint());
   for (const path of [folder, logs]) expect(await readdir(path).catch(() => 'gone')).toBe('gone');
 });
 

@@ -86,7 +86,11 @@ export const suricataEngine = defineEngine<SuricataInput>({
     const paths = pathsOf(machine, input);
     await machine.supervisor.remove(shortOf(input), 10_000);
     await rm(paths.folder, { recursive: true, force: true });
-    await rm(paths.logs, { recursive: true, force: true });
+  },
+
+  /** Events and packets: whoever follows them goes on where it was when the endpoint comes back. */
+  async discard(machine, { input }) {
+    await rm(pathsOf(machine, input).logs, { recursive: true, force: true });
   },
 
   async observe(machine, held) {
