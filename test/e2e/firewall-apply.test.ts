@@ -141,22 +141,22 @@ describe('whatever a crash leaves behind', () => {
   });
 
   test.for([
-    ['an object is emptied', 'flush map inet fw '],
-    ['the dispatch is emptied', 'flush map inet fw ingress_of'],
-    ['a hooked chain is emptied', 'flush chain inet fw forward'],
-    ['a hooked chain accepts by default', 'add chain inet fw forward { policy accept; }'],
-    ['the table is gone', 'delete table inet fw'],
-    ['the marker is gone', 'delete table inet fw_state'],
+    ['an object is emptied', 'flush map ip fw '],
+    ['the dispatch is emptied', 'flush map ip fw ingress_of'],
+    ['a hooked chain is emptied', 'flush chain ip fw forward'],
+    ['a hooked chain accepts by default', 'add chain ip fw forward { policy accept; }'],
+    ['the table is gone', 'delete table ip fw'],
+    ['the marker is gone', 'delete table ip fw_state'],
     ['the lock of IPv6 is gone', 'delete table ip6 fw_lock'],
   ])('applying again repairs it: %s', async ([, command = '']) => {
     const good = former();
     await firewallEngine.apply(lab.machine, good, undefined);
-    const listing = await lab.machine.sh('nft list table inet fw', v);
+    const listing = await lab.machine.sh('nft list table ip fw', v);
     const [map] = /(?<=map )m_\w+/.exec(listing) ?? [];
     await nft(command.endsWith(' ') ? `${command}${map}` : command);
     await firewallEngine.apply(lab.machine, good, undefined);
     expect(await open()).toEqual([80, 81]);
-    expect(await lab.machine.sh('nft list table inet fw', v)).toContain('policy drop');
+    expect(await lab.machine.sh('nft list table ip fw', v)).toContain('policy drop');
     expect(await lab.machine.sh('nft list table ip6 fw_lock', v)).toContain('policy drop');
   });
 

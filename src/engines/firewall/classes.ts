@@ -1,5 +1,5 @@
 import { address as addressOf, contains, firstOf, lastOf, type Prefix, prefix } from '#lib/ip.ts';
-import { type Interval, merged } from './flatten.ts';
+import { flatten, type Interval, merged } from './flatten.ts';
 import type { Direction, FirewallInput, FirewallRule } from './input.ts';
 import type { RuleNumber } from './numbers.ts';
 
@@ -16,6 +16,8 @@ export interface HostClass {
   readonly direction: Direction;
   /** Ascending. */
   readonly addresses: readonly number[];
+  /** Address ranges that a host forwards for, ascending. */
+  readonly routed: readonly Interval[];
   /** Ascending by number. */
   readonly rules: readonly ClassRule[];
 }
@@ -71,42 +73,81 @@ const sameProtocol = (a: ProtocolMatch, b: ProtocolMatch | undefined): boolean =
   a.ports?.length === b.ports?.length &&
   (a.ports ?? []).every(([from, to], index) => from === b.ports?.[index]?.[0] && to === b.ports[index]?.[1]);
 
+/** Addresses of one host that the same rules aim at: one of its own, or a range that it forwards for. */
+interface Place extends Interval {
+  readonly host: string;
+  readonly routed: boolean;
+}
+
 /**
- * The classes of one direction, in the order of their lowest address. Rules that aim at the same addresses are of one
- * aim; addresses that the same aims meet are of one class. Rules that aim at no address are not in force.
+ * The classes of one direction, in the order of their lowest address, own addresses of hosts first. Rules that aim at the
+ * same addresses are of one aim; addresses that the same aims meet are of one class. Rules that aim at no address are not
+ * in force.
  */
 export function classesOf(
   input: FirewallInput,
   direction: Direction,
   ascending: readonly ReadRule[],
 ): { readonly classes: readonly HostClass[]; readonly inForce: readonly ReadRule[] } {
-  const own = new Map(input.hosts.map((host) => [host.id, host.addresses.map((text) => addressOf(text))] as const));
   const rules = ascending.filter((it) => it.rule.direction === direction);
   const aims = Map.groupBy(rules, (it) => it.aim);
-  const idle = new Set<string>();
-  const met = new Map([...own.values()].flat().map((it) => [it, [] as string[]]));
-  for (const [aim, [first]] of aims) {
-    const addresses = first === undefined ? [] : addressesOf(first, own);
-    if (addresses.length === 0) idle.add(aim);
-    for (const address of addresses) met.get(address)?.push(aim);
-  }
-  const members = Map.groupBy(
-    [...met.keys()].sort((a, b) => a - b),
-    (address) => JSON.stringify(met.get(address)),
+  const places = placesOf(
+    input,
+    [...aims.values()].flatMap(([first]) => first?.own ?? []),
   );
-  const classes = [...members.values()].map((addresses) => {
-    const mine = met.get(addresses[0] ?? 0) ?? [];
+  const byHost = Map.groupBy(places, (it) => it.host);
+  const met = new Map(places.map((it) => [it, [] as string[]]));
+  const idle = new Set<string>();
+  for (const [aim, [first]] of aims) {
+    const hit = first === undefined ? [] : aimedAt(first, byHost);
+    if (hit.length === 0) idle.add(aim);
+    for (const place of hit) met.get(place)?.push(aim);
+  }
+  const members = Map.groupBy(places, (place) => JSON.stringify(met.get(place)));
+  const classes = [...members.values()].map((group) => {
+    const mine = (group[0] && met.get(group[0])) ?? [];
     const [only] = mine;
     const found = mine.length === 1 && only !== undefined ? aims.get(only) : undefined;
     const all =
       found ?? mine.flatMap((aim) => aims.get(aim) ?? []).sort((a, b) => a.classRule.number - b.classRule.number);
-    return { direction, addresses, rules: all.map((it) => it.classRule) };
+    return {
+      direction,
+      addresses: group.filter((it) => !it.routed).map((it) => it.from),
+      routed: group.filter((it) => it.routed).map(({ from, to }) => ({ from, to })),
+      rules: all.map((it) => it.classRule),
+    };
   });
   return { classes, inForce: idle.size === 0 ? rules : rules.filter((it) => !idle.has(it.aim)) };
 }
 
+/** Ascending. What lies behind hosts is cut so that every piece is wholly inside or outside of what rules aim at. */
+function placesOf({ hosts, routes = [] }: FirewallInput, own: readonly Prefix[]): readonly Place[] {
+  const ascending = (a: Place, b: Place): number => a.from - b.from;
+  const addresses = hosts.flatMap((host) =>
+    host.addresses.map((text) => ({ from: addressOf(text), to: addressOf(text), host: host.id, routed: false })),
+  );
+  if (routes.length === 0) return addresses.sort(ascending);
+  // The longer prefix wins, so it has the lower value; the order among prefixes of one length does not matter.
+  const behind = routes.map((it) => ({ ...it, prefix: prefix(it.destination) }));
+  behind.sort((a, b) => b.prefix.length - a.prefix.length);
+  const spans = behind.map((it, value) => ({ from: firstOf(it.prefix), to: lastOf(it.prefix), value }));
+  const edges = own.flatMap((it) => [firstOf(it), lastOf(it) + 1]);
+  const pieces = flatten(spans).flatMap(({ from, to, value }): Place[] => {
+    const starts = [from, ...new Set(edges.filter((it) => it > from && it <= to))].sort((a, b) => a - b);
+    const host = behind[value]?.host ?? '';
+    return starts.map((start, index) => ({ from: start, to: (starts[index + 1] ?? to + 1) - 1, host, routed: true }));
+  });
+  return [...addresses.sort(ascending), ...pieces.sort(ascending)];
+}
+
+/** The same for rules that aim at the same hosts in the same words. */
 const aimOf = (rule: FirewallRule): string =>
   `${(rule.direction === 'ingress' ? rule.destinations : rule.sources).join(' ')}:${rule.targets.join(' ')}`;
+
+const aimedAt = ({ rule, own }: ReadRule, places: ReadonlyMap<string, readonly Place[]>): readonly Place[] =>
+  [...new Set(rule.targets)]
+    .flatMap((target) => places.get(target) ?? [])
+    .filter((place) => own.some((it) => contains(it, place.from)));
 
 const intervalOf = (text: string): Interval => {
   const it = prefix(text);
@@ -115,9 +156,3 @@ const intervalOf = (text: string): Interval => {
 
 const peersOf = (rule: FirewallRule): readonly Interval[] =>
   merged((rule.direction === 'ingress' ? rule.sources : rule.destinations).map(intervalOf));
-
-function addressesOf({ rule, own: side }: ReadRule, own: ReadonlyMap<string, readonly number[]>): readonly number[] {
-  return [...new Set(rule.targets)]
-    .flatMap((target) => own.get(target) ?? [])
-    .filter((address) => side.some((it) => contains(it, address)));
-}

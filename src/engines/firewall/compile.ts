@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { byText } from '#lib/text.ts';
 import { type ClassRule, classesOf, type HostClass, type ReadRule, readRules } from './classes.ts';
+import type { Interval } from './flatten.ts';
 import { type Grouping, groupsOf } from './groups.ts';
 import type { Direction, FirewallInput } from './input.ts';
 import { type Budget, defaultBudget, type Purse, protocolSteps } from './layout.ts';
@@ -34,23 +35,26 @@ export function compile(input: FirewallInput, budget: Budget = defaultBudget, fo
   const fallbacks: Fallback[] = [];
   const side = (direction: Direction) => {
     const { classes, inForce } = classesOf(input, direction, ascending);
+    const named = classes.map((it) => {
+      const key = `${direction} ${it.addresses[0] ?? it.routed[0]?.from}`;
+      const grouping = groupsOf(it.rules, memory?.groupings.get(key));
+      groupings.set(key, grouping);
+      return { ...it, chain: classChain(it, grouping, { pool, purse, fallbacks }) };
+    });
     return {
-      chains: classes.flatMap((it) => {
-        const key = `${direction} ${it.addresses[0]}`;
-        const grouping = groupsOf(it.rules, memory?.groupings.get(key));
-        groupings.set(key, grouping);
-        const chain = classChain(it, grouping, { pool, purse, fallbacks });
-        return it.addresses.map((address) => ({ address, chain }));
-      }),
+      chains: named.flatMap(({ addresses, chain }) => addresses.map((address) => ({ address, chain }))),
+      routed: named.flatMap(({ routed, chain }) => routed.map((it) => ({ ...it, chain }))),
       verdicts: verdictsOf(input, direction, { inForce, pool }),
     };
   };
   const ingress = side('ingress');
   const egress = side('egress');
+  const byFrom = (a: Interval, b: Interval) => a.from - b.from;
   const byAddress = (a: { readonly address: number }, b: { readonly address: number }) => a.address - b.address;
   const rest = {
     objects: pool.objects(),
     classes: { ingress: ingress.chains.sort(byAddress), egress: egress.chains.sort(byAddress) },
+    routed: { ingress: ingress.routed.sort(byFrom), egress: egress.routed.sort(byFrom) },
     verdicts: { ingress: ingress.verdicts, egress: egress.verdicts },
     uplinks: [...new Set(input.uplinks)].sort(byText),
   };
@@ -60,10 +64,16 @@ export function compile(input: FirewallInput, budget: Budget = defaultBudget, fo
 }
 
 /** Class chains name all other objects by content, so the objects need not be hashed again. */
-function digestOf({ classes, verdicts, uplinks }: Pick<FirewallModel, 'classes' | 'verdicts' | 'uplinks'>): string {
+function digestOf({
+  classes,
+  routed,
+  verdicts,
+  uplinks,
+}: Pick<FirewallModel, 'classes' | 'routed' | 'verdicts' | 'uplinks'>): string {
   const lines = (['ingress', 'egress'] as const).flatMap((direction) => [
     direction,
     ...classes[direction].map((it) => `${it.address} ${it.chain}`),
+    ...routed[direction].map((it) => `${it.from} ${it.to} ${it.chain}`),
     ...verdicts[direction].map((it) => `${it.number} ${it.does}`),
   ]);
   return hash('sha256', [...lines, ...uplinks].join('\n'));
@@ -87,13 +97,13 @@ function sameNumbers({ rules }: FirewallInput, memory: Memory | undefined): Memo
 
 /** The chain that settles which rule wins for a packet of a class, and then does what that rule says. */
 function classChain(
-  { direction, addresses }: HostClass,
+  { direction, addresses, routed }: HostClass,
   { protocols, any }: Grouping,
   { pool, purse, fallbacks }: Work,
 ): string {
   const field = direction === 'ingress' ? 'saddr' : 'daddr';
   const fellBack = (group: string, size: number): void => {
-    fallbacks.push({ direction, addresses: addresses.length, group, size });
+    fallbacks.push({ direction, addresses: addresses.length + routed.length, group, size });
   };
   const place = { pool, field, purse, fellBack } as const;
   const steps: Step[] = [{ kind: 'mark', value: impliedNumber }];

@@ -4,112 +4,26 @@ import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must, scratchUnless } from '#core/run.ts';
 import { tablesText } from '../nftables.ts';
-import { compile } from './compile.ts';
-import { evaluatorOf, impliedRules } from './evaluate.ts';
-import { cutLines, type Flow, parseFlows } from './flows.ts';
+import { lockTable, stateTable } from './base.ts';
+import { canForbid, cutFlows } from './cut.ts';
+import { impliedRules } from './evaluate.ts';
 import { FirewallInput } from './input.ts';
-import type { FirewallModel } from './model.ts';
+import { parseMarker } from './marker.ts';
 import { formatNumber, impliedNumber, numberRules } from './numbers.ts';
-import { readBack, readCounters } from './readback.ts';
-import {
-  baseDigest,
-  type Contents,
-  contentsOf,
-  lockMark,
-  lockTable,
-  type Marker,
-  parseMarker,
-  renderRemoval,
-  renderTransition,
-  renderWhole,
-  sameContents,
-  stateTable,
-} from './render.ts';
+import { compiled, type FirewallPlan, forget, planFirewall, remember } from './plan.ts';
+import { readCounters } from './readback.ts';
+import { renderRemoval, renderWhole } from './render.ts';
 import { table } from './text.ts';
 
+export { planFirewall } from './plan.ts';
+
 type Wanted = Artifact<FirewallInput>;
-
-/** Transactions to run in this order; after each of them the old rules or the new ones are in force, whole. */
-export interface FirewallPlan {
-  readonly model: FirewallModel;
-  readonly transactions: readonly { readonly phase: 'replace' | 'load' | 'swap' | 'cleanup'; readonly text: string }[];
-}
-
-/** Compiling is pure, so an input that is still around (the held one, mostly) need not be compiled again. */
-const models = new WeakMap<FirewallInput, FirewallModel>();
-
-function compiled(input: FirewallInput, former?: FirewallModel): FirewallModel {
-  const model = models.get(input) ?? compile(input, undefined, former);
-  models.set(input, model);
-  return model;
-}
 
 /** Milliseconds that one transaction may take. */
 const timeout = 300_000;
 
 const nft = (machine: Machine, { input }: Wanted, argv: readonly string[], stdin?: string) =>
   machine.exec(['nft', ...argv], { namespace: input.namespace, timeout, ...(stdin === undefined ? {} : { stdin }) });
-
-/**
- * Reads what the namespace holds and plans the way to `wanted`. What is there is trusted without a full reading only if
- * its marker says that exactly the compiled `held` was settled.
- */
-export async function planFirewall(machine: Machine, wanted: Wanted, held?: Wanted): Promise<FirewallPlan> {
-  const model = compiled(wanted.input);
-  const marker = await readMarker(machine, wanted);
-  const replace = { model, transactions: [{ phase: 'replace', text: renderWhole(model) }] } as const;
-  if (marker === undefined || marker.base !== baseDigest) return replace;
-  const former = marker.settled && held !== undefined ? compiled(held.input) : undefined;
-  const known =
-    former?.digest === marker.digest ? contentsOf(former) : await readContents(machine, wanted, { marker, model });
-  if (known === undefined) return replace;
-  if (marker.settled && sameContents(known, contentsOf(model))) return { model, transactions: [] };
-  const { load, swap, cleanup } = renderTransition(known, model);
-  return {
-    model,
-    transactions: [
-      { phase: 'load', text: load },
-      { phase: 'swap', text: swap },
-      { phase: 'cleanup', text: cleanup },
-    ],
-  };
-}
-
-async function readMarker(machine: Machine, wanted: Wanted): Promise<Marker | undefined> {
-  const { code, stdout } = await nft(machine, wanted, ['list', 'table', 'inet', stateTable]);
-  return code === 0 ? parseMarker(stdout) : undefined;
-}
-
-/** What the kernel really holds; undefined when parts of it are missing or altered, so that it must be replaced. */
-async function readContents(
-  machine: Machine,
-  wanted: Wanted,
-  { marker, model }: { readonly marker: Marker; readonly model: FirewallModel },
-): Promise<Contents | undefined> {
-  const lock = await nft(machine, wanted, ['list', 'table', 'ip6', lockTable]);
-  const { code, stdout } = await nft(machine, wanted, ['-j', 'list', 'table', 'inet', table]);
-  const readback = code === 0 && lock.stdout.includes(lockMark) ? readBack(stdout, marker) : undefined;
-  if (readback === undefined || !readback.sound) return undefined;
-  const { contents, sizes } = readback;
-  const whole = model.objects.every((it) => {
-    if (!contents.objects.has(it.name)) return true;
-    return (sizes.get(it.name) ?? 0) === sizeOf(it);
-  });
-  return whole ? contents : undefined;
-}
-
-function sizeOf(object: FirewallModel['objects'][number]): number {
-  switch (object.kind) {
-    case 'ports':
-    case 'addresses':
-      return object.entries.length;
-    case 'marks':
-    case 'lowers':
-      return object.spans.length;
-    default:
-      return object.body.trimEnd().split('\n').length;
-  }
-}
 
 async function transact(machine: Machine, wanted: Wanted, text: string, check = false): Promise<void> {
   const { code, stderr } = await nft(machine, wanted, [...(check ? ['--check'] : []), '--file', '-'], text);
@@ -133,19 +47,6 @@ function rejection(wanted: Wanted, { text, stderr }: { readonly text: string; re
   });
 }
 
-/** Flows that the input does not allow. Those of the namespace itself are no business of forwarding rules. */
-export function forbiddenFlows(
-  input: FirewallInput,
-  flows: readonly Flow[],
-  own: ReadonlySet<string>,
-): readonly Flow[] {
-  const evaluate = evaluatorOf(input);
-  return flows.filter(({ packet }) => {
-    if (own.has(packet.source) || own.has(packet.destination)) return false;
-    return evaluate(packet).verdict === 'deny';
-  });
-}
-
 /**
  * A TCP connection starts with its first packet. Otherwise a connection that was cut would come back by the next packet
  * of the side that may talk, and be let in both ways as its reply.
@@ -153,31 +54,48 @@ export function forbiddenFlows(
 const refuseMidStream = (machine: Machine, { id, input: { namespace } }: Wanted) =>
   must(machine, id, ['sysctl', '-qw', 'net.netfilter.nf_conntrack_tcp_loose=0'], { namespace });
 
-/** Ends established connections that the rules now in force would not let start. */
-async function cutFlows(machine: Machine, wanted: Wanted): Promise<void> {
-  const at = { namespace: wanted.input.namespace };
-  const { code, stdout } = await machine.exec(['conntrack', '-L', '-f', 'ipv4', '-o', 'extended'], at);
-  if (code !== 0 || stdout === '') return;
-  const addresses = await must(machine, wanted.id, ['ip', '-j', '-4', 'address', 'show'], at);
-  const own = new Set([...addresses.stdout.matchAll(/"local":"([0-9.]+)"/g)].map(([, it]) => it ?? ''));
-  const flows = parseFlows(stdout);
-  const lines = cutLines(forbiddenFlows(wanted.input, flows, own), flows);
-  if (lines.length === 0) return;
-  // A file, because conntrack opens /dev/stdin by name, which fails for a socket. A flow that ended meanwhile is no
-  // failure for it.
-  const list = `${machine.run}/firewall/${wanted.input.namespace}.cut`;
-  await machine.writeFile(list, lines.join(''));
-  await must(machine, wanted.id, ['conntrack', '--load-file', list], { ...at, timeout });
+/** Runs the transactions of a plan; the first that fails is the last. */
+async function execute(machine: Machine, wanted: Wanted, { transactions }: FirewallPlan): Promise<void> {
+  const [first] = transactions;
+  if (first === undefined) return;
+  if (transactions.length === 1) return transact(machine, wanted, first.text);
+  // One process for all: nft reads commands line by line, and each is a transaction of its own. After one that failed it
+  // goes on, but every transaction begins by asking for the mark that the one before has left.
+  const files = transactions.map(({ phase, text }) => ({
+    path: `${machine.run}/firewall/${wanted.input.namespace}.${phase}.nft`,
+    text,
+  }));
+  for (const { path, text } of files) await machine.writeFile(path, text);
+  const lines = files.map(({ path }) => `include "${path}"\n`).join('');
+  const { code, stderr } = await nft(machine, wanted, ['--interactive'], lines);
+  if (code === 0 && !/error/i.test(stderr)) return;
+  const culprit = files.find(({ path }) => stderr.includes(path)) ?? files[0];
+  throw rejection(wanted, { text: culprit?.text ?? '', stderr });
+}
+
+/** Brings the rules about; what was assumed about the kernel and turns out wrong is read, and planned again. */
+async function enforce(machine: Machine, wanted: Wanted, held: Wanted | undefined): Promise<FirewallPlan> {
+  const plan = await planFirewall(machine, wanted, held);
+  forget(machine, wanted);
+  try {
+    await execute(machine, wanted, plan);
+  } catch (error) {
+    if (!plan.assumed) throw error;
+    return enforce(machine, wanted, undefined);
+  }
+  remember(machine, wanted, plan);
+  return plan;
 }
 
 async function observe(machine: Machine, held: Wanted): Promise<Observation> {
   const { input } = held;
-  const marker = await readMarker(machine, held);
-  const list = async (kind: 'map' | 'set', name: string) =>
-    readCounters((await nft(machine, held, ['-j', 'list', kind, 'inet', table, name])).stdout);
-  const egress = await list('map', 'verdict_egress');
-  const ingress = await list('map', 'verdict_ingress');
-  const denied = await list('set', 'denied_to');
+  const state = await nft(machine, held, ['list', 'table', ...stateTable.split(' ')]);
+  const marker = state.code === 0 ? parseMarker(state.stdout) : undefined;
+  const list = async (name: string) =>
+    readCounters((await nft(machine, held, ['-j', 'list', 'set', ...table.split(' '), name])).stdout);
+  const egress = await list('hits_egress');
+  const ingress = await list('hits_ingress');
+  const denied = await list('denied_to');
   const numbers = numberRules(input.rules);
   const values: Record<string, Record<string, number>> = {};
   for (const { id, direction } of input.rules) {
@@ -204,26 +122,30 @@ export const firewallEngine = defineEngine<FirewallInput>({
   input: FirewallInput,
   async check(machine, wanted) {
     const place = await scratchUnless(machine, wanted.input.namespace);
-    const { transactions } = await planFirewall(place, wanted);
-    const text = transactions.map((it) => it.text).join('');
-    if (text !== '') await transact(place, wanted, text, true);
+    const check = async (plan: FirewallPlan): Promise<void> => {
+      const text = plan.transactions.map((it) => it.text).join('');
+      if (text !== '') await transact(place, wanted, text, true);
+    };
+    const plan = await planFirewall(place, wanted, 'as we left it');
+    if (!plan.assumed) return check(plan);
+    await check(plan).catch(async () => check(await planFirewall(place, wanted, undefined)));
   },
   async apply(machine, wanted, held) {
-    const { transactions } = await planFirewall(machine, wanted, held);
-    for (const { text } of transactions) await transact(machine, wanted, text);
+    const { transactions } = await enforce(machine, wanted, held);
     // After the rules, because only they load connection tracking.
     if (held === undefined || transactions[0]?.phase === 'replace') await refuseMidStream(machine, wanted);
-    await cutFlows(machine, wanted);
+    if (held === undefined || canForbid(held.input, wanted.input)) await cutFlows(machine, wanted);
   },
   async remove(machine, held) {
+    forget(machine, held);
     const { code, stdout } = await nft(machine, held, ['list', 'tables']);
     // A namespace that is gone has taken its tables along.
     if (code === 0 && /\bfw(_lock|_state)?\b/.test(stdout)) await transact(machine, held, renderRemoval());
   },
-  fingerprint: (machine, { input }) =>
-    tablesText(machine, input.namespace, [`inet ${table}`, `ip6 ${lockTable}`, `inet ${stateTable}`]),
+  fingerprint: (machine, { input }) => tablesText(machine, input.namespace, [table, lockTable, stateTable]),
   /** Whatever stands there is replaced as a whole, in one transaction. */
   async repair(machine, held) {
+    forget(machine, held);
     await transact(machine, held, renderWhole(compiled(held.input)));
     await refuseMidStream(machine, held);
     await cutFlows(machine, held);

@@ -55,6 +55,12 @@ interface Ready {
 /** The rules of one input made ready for many questions. It reads them one after the other, as a person would. */
 export function evaluatorOf(input: FirewallInput): (packet: Packet) => Evaluation {
   const hostOf = new Map(input.hosts.flatMap((host) => host.addresses.map((it) => [it, host.id] as const)));
+  const routes = (input.routes ?? [])
+    .map(({ destination, host }) => ({ behind: prefix(destination), host }))
+    .sort((a, b) => b.behind.length - a.behind.length);
+  /** The host that has an address, or that forwards for it. */
+  const holderOf = (text: string): string | undefined =>
+    hostOf.get(text) ?? routes.find((it) => contains(it.behind, addressOf(text)))?.host;
   const numbers = numberRules(input.rules);
   const ready = input.rules
     .map(
@@ -82,13 +88,12 @@ export function evaluatorOf(input: FirewallInput): (packet: Packet) => Evaluatio
     if (packet.from !== undefined && packet.translated !== true && input.uplinks.includes(packet.from)) {
       return deny(impliedRules.uplink, [{ code: 'UPLINK_UNTRANSLATED', interface: packet.from }]);
     }
-    const sender = hostOf.get(packet.source);
-    const receiver = hostOf.get(packet.destination);
-    if (sender !== undefined && isMetadata(packet)) {
-      return { verdict: 'allow', rule: impliedRules.metadata, reasons: [{ code: 'METADATA', host: sender }] };
+    const own = hostOf.get(packet.source);
+    if (own !== undefined && isMetadata(packet)) {
+      return { verdict: 'allow', rule: impliedRules.metadata, reasons: [{ code: 'METADATA', host: own }] };
     }
     if (packet.destination === metadataAddress) return deny(impliedRules.transit, [{ code: 'NO_HOST' }]);
-    return judge(packet, { sender, receiver }, firstMatch);
+    return judge(packet, { sender: holderOf(packet.source), receiver: holderOf(packet.destination) }, firstMatch);
   };
 }
 

@@ -1,3 +1,4 @@
+import { address as addressOf, formatPrefix } from '#lib/ip.ts';
 import type { Packet } from './evaluate.ts';
 
 /** A connection that the kernel tracks, by both of its tuples. */
@@ -6,11 +7,13 @@ export interface Flow {
   readonly packet: Packet;
   /** Number of the rule that let it in; 0 when none of ours did. */
   readonly mark: number;
+  /** Sender and receiver as the sender wrote them. */
+  readonly ends: { readonly source: string; readonly destination: string };
   /** Arguments that name exactly this flow to `conntrack -D`. */
   readonly selector: readonly string[];
 }
 
-const address = /^\d+\.\d+\.\d+\.\d+$/;
+const quad = /^\d+\.\d+\.\d+\.\d+$/;
 
 /** Reads `conntrack -L -o extended`; lines of other families or of a form we do not know are passed over. */
 export function parseFlows(text: string): readonly Flow[] {
@@ -28,7 +31,7 @@ function parseFlow(line: string): Flow | undefined {
     words.filter((word) => word.startsWith(`${key}=`)).map((word) => word.slice(key.length + 1));
   const [source = '', answerer = ''] = all('src');
   const [target = ''] = all('dst');
-  if (!Number.isInteger(protocol) || ![source, answerer, target].every((it) => address.test(it))) return undefined;
+  if (!Number.isInteger(protocol) || ![source, answerer, target].every((it) => quad.test(it))) return undefined;
   const [sport, answering] = all('sport');
   const [dport] = all('dport');
   const packet = {
@@ -45,22 +48,59 @@ function parseFlow(line: string): Flow | undefined {
   return {
     packet,
     mark,
+    ends: { source, destination: target },
     selector: ['-p', String(protocol), '--orig-src', source, '--orig-dst', target, ...ports, ...icmp],
   };
 }
 
-/** From this many flows of one rule on, they are cut by the rule's number instead of one by one. */
+/** From this many flows of one rule on, they are cut by the rule's number and by prefixes instead of one by one. */
 const crowd = 50;
 
 /**
  * The lines of a file for `conntrack --load-file` that cut `forbidden`. For every line the tool goes through all
- * connections, so many of one rule are cut by its number, if everything it let in has to go. A connection that the rule
- * lets in at that very moment goes with them.
+ * connections, so many of one rule are cut together: by its number, if everything it let in has to go, else by the
+ * widest prefixes in which nothing may stay. A connection that the rule lets in there at that very moment goes with them.
  */
 export function cutLines(forbidden: readonly Flow[], all: readonly Flow[]): readonly string[] {
   const existing = Map.groupBy(all, (it) => it.mark);
+  const condemned = new Set(forbidden);
   return [...Map.groupBy(forbidden, (it) => it.mark)].flatMap(([mark, flows]) => {
-    const whole = mark !== 0 && flows.length >= crowd && flows.length === existing.get(mark)?.length;
-    return whole ? [`-D -f ipv4 -m ${mark}\n`] : flows.map((it) => `-D ${it.selector.join(' ')}\n`);
+    const each = flows.map((it) => `-D ${it.selector.join(' ')}\n`);
+    if (mark === 0 || flows.length < crowd) return each;
+    const together = existing.get(mark) ?? [];
+    if (flows.length === together.length) return [`-D -f ipv4 -m ${mark}\n`];
+    const byEnd = (['source', 'destination'] as const).map((end) => {
+      const { cells, mixed } = cellsOf(together, condemned, end);
+      const selected = cells.map((it) => `-D -f ipv4 -m ${mark} ${end === 'source' ? '-s' : '-d'} ${it}\n`);
+      return [...selected, ...mixed.map((it) => `-D ${it.selector.join(' ')}\n`)];
+    });
+    return byEnd.reduce((fewest, it) => (it.length < fewest.length ? it : fewest), each);
   });
+}
+
+/** The widest prefixes of which every flow is condemned, and the condemned flows of addresses that also keep some. */
+function cellsOf(flows: readonly Flow[], condemned: ReadonlySet<Flow>, end: 'source' | 'destination') {
+  const cells: string[] = [];
+  const mixed: Flow[] = [];
+  const sorted = flows.map((flow) => ({ flow, at: addressOf(flow.ends[end]) })).sort((a, b) => a.at - b.at);
+  // How many of the flows before each place are condemned.
+  const before = [0];
+  for (const { flow } of sorted) before.push((before.at(-1) ?? 0) + (condemned.has(flow) ? 1 : 0));
+  const visit = (low: number, high: number, prefix: { readonly base: number; readonly length: number }): void => {
+    const doomed = (before[high] ?? 0) - (before[low] ?? 0);
+    if (doomed === 0) return;
+    if (doomed === high - low) cells.push(formatPrefix(prefix));
+    else if (prefix.length === 32) {
+      mixed.push(...sorted.slice(low, high).flatMap(({ flow }) => (condemned.has(flow) ? [flow] : [])));
+    } else {
+      const length = prefix.length + 1;
+      const half = prefix.base + 2 ** (32 - length);
+      let middle = low;
+      while (middle < high && (sorted[middle]?.at ?? 0) < half) middle++;
+      visit(low, middle, { base: prefix.base, length });
+      visit(middle, high, { base: half, length });
+    }
+  };
+  visit(0, sorted.length, { base: 0, length: 0 });
+  return { cells, mixed };
 }

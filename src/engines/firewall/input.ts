@@ -54,12 +54,18 @@ const Host = z.strictObject({
   addresses: z.array(Address).min(1).describe('Its addresses in this network.'),
 });
 
+const Route = z.strictObject({
+  destination: Prefix.describe('Addresses that lie behind the host; a longer prefix goes before a shorter one.'),
+  host: Key.describe('Id of the host that forwards for them: it is judged as their receiver and as their sender.'),
+});
+
 export const FirewallInput = z
   .strictObject({
     namespace: NamespaceName,
     hosts: z
       .array(Host)
       .describe('Hosts of the network. Other addresses are judged by nobody but the hosts they talk to.'),
+    routes: z.array(Route).optional().describe('What lies behind hosts that forward packets. Default: nothing.'),
     rules: z.array(Rule).describe('Firewall rules, in any order.'),
     uplinks: z
       .array(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/))
@@ -86,6 +92,7 @@ export const hasPorts = (protocol: number): boolean => portNumbers.has(protocol)
 
 interface Contradictable {
   readonly hosts: readonly { readonly id: string; readonly addresses: readonly string[] }[];
+  readonly routes?: readonly { readonly destination: string; readonly host: string }[] | undefined;
   readonly rules: readonly {
     readonly id: string;
     readonly priority: number;
@@ -96,7 +103,7 @@ interface Contradictable {
 
 type Contradiction = readonly [path: readonly (string | number)[], message: string];
 
-function contradictions({ hosts, rules }: Contradictable): readonly Contradiction[] {
+function contradictions({ hosts, routes = [], rules }: Contradictable): readonly Contradiction[] {
   const out: Contradiction[] = [];
   const hostIds = new Set<string>();
   const addresses = new Set<string>();
@@ -107,6 +114,12 @@ function contradictions({ hosts, rules }: Contradictable): readonly Contradictio
       if (addresses.has(address)) out.push([['hosts', index, 'addresses'], `${address} belongs to two hosts`]);
       addresses.add(address);
     }
+  }
+  const destinations = new Set<string>();
+  for (const [index, { destination, host }] of routes.entries()) {
+    if (destinations.has(destination)) out.push([['routes', index, 'destination'], `${destination} is there twice`]);
+    destinations.add(destination);
+    if (!hostIds.has(host)) out.push([['routes', index, 'host'], `${host} is not among the hosts`]);
   }
   const ruleIds = new Set<string>();
   const ranks = new Map<string, number>();

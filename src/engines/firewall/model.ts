@@ -88,6 +88,8 @@ export interface FirewallModel {
   readonly objects: readonly FirewallObject[];
   /** Chain of the class of each host address, ascending by address. */
   readonly classes: Readonly<Record<Direction, readonly { readonly address: number; readonly chain: string }[]>>;
+  /** Chains of the classes of address ranges that hosts forward for; disjoint, ascending. */
+  readonly routed: Readonly<Record<Direction, readonly (Interval & { readonly chain: string })[]>>;
   readonly verdicts: Readonly<Record<Direction, readonly Verdict[]>>;
   readonly numbers: ReadonlyMap<string, RuleNumber>;
   readonly uplinks: readonly string[];

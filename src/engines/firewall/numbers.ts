@@ -11,7 +11,8 @@ export type RuleNumber = number;
 /** Above every rule: nothing matched. */
 export const impliedNumber: RuleNumber = 0xffffffff;
 
-const allowBit = 0x8000;
+/** Set in the numbers of rules that allow, and in {@link impliedNumber}. */
+export const allowBit = 0x8000;
 
 interface Numbered {
   readonly id: string;

@@ -72,7 +72,8 @@ const lowered = (content: Content): readonly number[] => {
   return content.steps.flatMap((step) => (step.kind === 'lower' && step.last ? [step.value] : []));
 };
 
-function namedBy(content: Content): readonly string[] {
+/** Names of the objects that one names. */
+export function namedBy(content: Content): readonly string[] {
   switch (content.kind) {
     case 'chain':
       return content.steps.flatMap((step) => {

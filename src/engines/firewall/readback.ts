@@ -1,5 +1,7 @@
+import { formatAddress, lastOf, prefix } from '#lib/ip.ts';
+import { baseRules, type LookupName, lookupNames } from './base.ts';
+import { type Contents, noSpare } from './contents.ts';
 import { formatNumber } from './numbers.ts';
-import { baseRules, type Contents, type Marker } from './render.ts';
 
 /** What `nft -j list table inet fw` says, as far as it matters here. Everything else in it is passed over. */
 interface Listed {
@@ -15,62 +17,48 @@ interface Listed {
 export interface Readback {
   readonly contents: Contents;
   readonly sizes: ReadonlyMap<string, number>;
-  /** The hooked chains are there and as we made them. */
+  /** The permanent chains are there, and hooked ones drop by default. */
   readonly sound: boolean;
 }
 
-const ownMaps = [
-  'egress_of',
-  'ingress_of',
-  'verdict_egress',
-  'verdict_ingress',
-  'hosts',
-  'denied_to',
-  'uplinks',
-] as const;
-const permanent: ReadonlySet<string> = new Set([...ownMaps, 'log_rate', ...Object.keys(baseRules)]);
+const permanent: ReadonlySet<string> = new Set([...lookupNames, 'log_rate', 'forward', ...Object.keys(baseRules)]);
 
-/** Reads a listing of the table. Total: what it does not understand makes the table unsound, never an error. */
-export function readBack(json: string, marker: Marker): Readback | undefined {
+/**
+ * Reads a listing of the table. Rules are only counted: if there are as many in the forward chain as in `forward`, they
+ * are taken for those. Total: what it does not understand makes the table unsound, never an error.
+ */
+export function readBack(json: string, forward: Contents['forward']): Readback | undefined {
   const listed = parse(json);
   if (listed?.nftables === undefined) return undefined;
   const objects = new Map<string, 'chain' | 'map'>();
   const sizes = new Map<string, number>();
   const policies = new Map<string, string>();
-  const elements = new Map<string, ReadonlyMap<string, string>>(ownMaps.map((name) => [name, new Map()]));
+  const elements = new Map<string, ReadonlyMap<string, string>>();
   for (const { chain, rule, map, set } of listed.nftables) {
     const lookup = map ?? set;
     if (chain !== undefined) {
       if (!permanent.has(chain.name)) objects.set(chain.name, 'chain');
       if (chain.policy !== undefined) policies.set(chain.name, chain.policy);
     } else if (rule !== undefined) sizes.set(rule.chain, (sizes.get(rule.chain) ?? 0) + 1);
-    else if (lookup !== undefined && elements.has(lookup.name)) {
+    else if (lookup !== undefined && permanent.has(lookup.name)) {
       elements.set(lookup.name, new Map((lookup.elem ?? []).map(elementOf)));
-    } else if (lookup !== undefined && !permanent.has(lookup.name)) {
+    } else if (lookup !== undefined) {
       objects.set(lookup.name, 'map');
       sizes.set(lookup.name, lookup.elem?.length ?? 0);
     }
   }
-  const elementsOf = (name: string) => elements.get(name) ?? new Map<string, string>();
+  const elementsOf = (name: LookupName) => elements.get(name) ?? new Map<string, string>();
+  const all = Object.fromEntries(lookupNames.map((name) => [name, elementsOf(name)])) as Contents['elements'];
+  const uplinks = new Map([...all.uplinks.keys()].map((name) => [`"${name}"`, '']));
+  const same = sizes.get('forward') === forward?.length;
   return {
-    contents: {
-      marker,
-      objects,
-      elements: {
-        egress_of: elementsOf('egress_of'),
-        ingress_of: elementsOf('ingress_of'),
-        verdict_egress: elementsOf('verdict_egress'),
-        verdict_ingress: elementsOf('verdict_ingress'),
-        hosts: elementsOf('hosts'),
-        denied_to: elementsOf('denied_to'),
-        uplinks: new Map([...elementsOf('uplinks').keys()].map((name) => [`"${name}"`, ''])),
-      },
-    },
+    contents: { objects, elements: { ...all, uplinks }, forward: same ? forward : undefined, spare: noSpare },
     sizes,
     sound:
       policies.get('forward') === 'drop' &&
       policies.get('input') === 'drop' &&
-      Object.entries(baseRules).every(([chain, size]) => sizes.get(chain) === size),
+      lookupNames.every((name) => elements.has(name)) &&
+      Object.entries(baseRules).every(([chain, rules]) => sizes.get(chain) === rules.length),
   };
 }
 
@@ -95,7 +83,17 @@ const field = (it: unknown, name: string): unknown =>
 function elementOf(element: unknown): readonly [key: string, data: string] {
   const [head, data] = Array.isArray(element) ? element : [element, undefined];
   const key = field(field(head, 'elem'), 'val') ?? head;
-  return [typeof key === 'number' ? formatNumber(key) : String(key), verdictText(data)];
+  return [keyText(key), verdictText(data)];
+}
+
+/** Keys as we write them: numbers in hex, intervals of addresses by both ends. */
+function keyText(key: unknown): string {
+  if (typeof key === 'number') return formatNumber(key);
+  const range = field(key, 'range');
+  if (Array.isArray(range)) return range.join('-');
+  const [from, length] = [field(field(key, 'prefix'), 'addr'), field(field(key, 'prefix'), 'len')];
+  if (typeof from !== 'string' || typeof length !== 'number') return String(key);
+  return `${from}-${formatAddress(lastOf(prefix(`${from}/${length}`)))}`;
 }
 
 function packetsOf(element: unknown): number {

@@ -1,168 +1,44 @@
-import { hashOf } from '#lib/hash.ts';
-import { formatAddress } from '#lib/ip.ts';
 import { byText } from '#lib/text.ts';
-import { metadataAddress } from './evaluate.ts';
+import {
+  baseDigest,
+  baseText,
+  type CountedName,
+  counted,
+  declarations,
+  dispatched,
+  type LookupName,
+  lockTable,
+  lockText,
+  logRate,
+  stateTable,
+} from './base.ts';
+import { type Contents, contentsOf, noSpare, type Spare } from './contents.ts';
+import { markerOf, markerText, requireMarker, withoutMarkers } from './marker.ts';
 import type { FirewallModel, FirewallObject } from './model.ts';
 import { formatNumber } from './numbers.ts';
+import { namedBy } from './pool.ts';
 import { table } from './text.ts';
 
-/**
- * Other tables of the same namespace let packets in to the namespace itself by setting this packet mark in an input
- * chain of a lower priority than filter. Marks never come in from a network.
- */
-export const vouchedMark = 0x76617562;
+const replaced = (name: string, body: string): string =>
+  `table ${name}\ndelete table ${name}\ntable ${name} {\n${body}}\n`;
 
-/** The permanent maps and sets: what decides which classes are in force, and what numbers are looked up in. */
-const declarations = {
-  egress_of: ['map', 'type ipv4_addr : verdict;'],
-  ingress_of: ['map', 'type ipv4_addr : verdict;'],
-  verdict_egress: ['map', 'type mark : verdict; counter;'],
-  verdict_ingress: ['map', 'type mark : verdict; counter;'],
-  hosts: ['set', 'type ipv4_addr;'],
-  denied_to: ['set', 'type ipv4_addr; counter;'],
-  uplinks: ['set', 'type ifname;'],
-} as const;
-
-/** The part that stays: hooked chains that drop by default, and the maps through which everything else is reached. */
-const base = `${Object.entries(declarations)
-  .map(([name, [kind, type]]) => `  ${kind} ${name} { ${type} }\n`)
-  .join('')}  set log_rate { type ipv4_addr . mark; size 65535; flags dynamic,timeout; timeout 1m; }
-  chain allowed {
-    ct mark set meta mark accept
-  }
-  chain denied {
-    drop
-  }
-  chain implied_deny {
-    ip daddr @denied_to drop
-    drop
-  }
-  chain forward {
-    type filter hook forward priority filter; policy drop;
-    ct state vmap { established : accept, related : accept, invalid : drop }
-    iifname @uplinks ct status & dnat == 0 drop
-    meta mark set 0x00000000
-    ip saddr vmap @egress_of
-    ip daddr vmap @ingress_of
-    meta mark != 0x00000000 goto allowed
-  }
-  chain input {
-    type filter hook input priority filter; policy drop;
-    iifname "lo" accept
-    ct state vmap { established : accept, related : accept, invalid : drop }
-    meta mark ${formatNumber(vouchedMark)} accept
-    iifname != @uplinks ip saddr @hosts ip daddr ${metadataAddress} meta l4proto . th dport { tcp . 53, udp . 53, tcp . 80 } accept
-  }
-`;
-
-/** IPv6 is locked: nothing is forwarded, nothing comes in. A table of its own costs IPv4 nothing. */
-const lock = `  chain forward { type filter hook forward priority filter; policy drop; }
-  chain input { type filter hook input priority filter; policy drop; }
-`;
-
-export const lockTable = 'fw_lock';
-/** What a listing of the lock shows as long as it locks. */
-export const lockMark = 'policy drop';
-export const stateTable = 'fw_state';
-
-/** Changes when the permanent part does; then the table is replaced as a whole. */
-export const baseDigest = hashOf([base, lock]).slice(0, 16);
-
-/** What the permanent chains hold, in rules, for noticing that somebody changed them. */
-export const baseRules: Readonly<Record<string, number>> = {
-  allowed: 1,
-  denied: 1,
-  implied_deny: 2,
-  forward: 6,
-  input: 4,
-};
-
-/** Which model the table holds; `open` while objects of another may be there too. */
-export interface Marker {
-  readonly digest: string;
-  readonly base: string;
-  readonly settled: boolean;
-}
-
-export const formatMarker = ({ digest, base, settled }: Marker): string =>
-  `vauban ${digest} ${base} ${settled ? 'settled' : 'open'}`;
-
-export function parseMarker(text: string): Marker | undefined {
-  const [, digest, base, state] = /vauban ([0-9a-f]{64}) ([0-9a-f]{16}) (settled|open)/.exec(text) ?? [];
-  if (digest === undefined || base === undefined) return undefined;
-  return { digest, base, settled: state === 'settled' };
-}
-
-const markerText = (marker: Marker): string => replaced('inet', stateTable, `  comment "${formatMarker(marker)}"\n`);
-
-const replaced = (family: string, name: string, body: string): string =>
-  `table ${family} ${name}\ndelete table ${family} ${name}\ntable ${family} ${name} {\n${body}}\n`;
+const isChain = (object: FirewallObject): boolean => object.kind === 'chain' || object.kind === 'log';
 
 const objectText = (object: FirewallObject): string =>
-  `  ${object.kind === 'chain' || object.kind === 'log' ? 'chain' : 'map'} ${object.name} {\n${object.body}  }\n`;
-
-/** The elements of the permanent maps and sets, by name, as key and data; data is empty in sets. */
-type Elements = Readonly<Record<MapName, ReadonlyMap<string, string>>>;
-type MapName = keyof typeof declarations;
-/** Reached by number or only counted: may hold more than the classes in force need. */
-const judged = ['verdict_egress', 'verdict_ingress', 'denied_to'] as const;
-/** What decides which classes are in force. */
-const dispatched = ['egress_of', 'ingress_of', 'hosts', 'uplinks'] as const;
-
-/** What the kernel holds, or shall hold. */
-export interface Contents {
-  readonly marker: Marker;
-  readonly objects: ReadonlyMap<string, 'chain' | 'map'>;
-  readonly elements: Elements;
-}
-
-/** Whether two contents hold the same, whatever their markers say about being settled. */
-export function sameContents(a: Contents, b: Contents): boolean {
-  const same = (x: ReadonlyMap<string, string>, y: ReadonlyMap<string, string>): boolean =>
-    x.size === y.size && [...x].every(([key, data]) => y.get(key) === data);
-  return (
-    a.marker.digest === b.marker.digest &&
-    same(a.objects, b.objects) &&
-    [...judged, ...dispatched].every((name) => same(a.elements[name], b.elements[name]))
-  );
-}
-
-export function contentsOf(model: FirewallModel): Contents {
-  const classes = (direction: 'ingress' | 'egress') =>
-    new Map(
-      model.classes[direction].map(({ address, chain }) => [
-        formatAddress(address),
-        `${direction === 'ingress' ? 'goto' : 'jump'} ${chain}`,
-      ]),
-    );
-  const verdicts = (direction: 'ingress' | 'egress') =>
-    new Map(model.verdicts[direction].map(({ number, does }) => [formatNumber(number), does]));
-  const hosts = new Map(model.classes.ingress.map(({ address }) => [formatAddress(address), '']));
-  return {
-    marker: { digest: model.digest, base: baseDigest, settled: true },
-    objects: new Map(
-      model.objects.map((it) => [it.name, it.kind === 'chain' || it.kind === 'log' ? 'chain' : 'map'] as const),
-    ),
-    elements: {
-      egress_of: classes('egress'),
-      ingress_of: classes('ingress'),
-      verdict_egress: verdicts('egress'),
-      verdict_ingress: verdicts('ingress'),
-      hosts,
-      denied_to: hosts,
-      uplinks: new Map(model.uplinks.map((name) => [`"${name}"`, ''])),
-    },
-  };
-}
+  `  ${isChain(object) ? 'chain' : 'map'} ${object.name} {\n${object.body}  }\n`;
 
 /** Everything in one transaction: for a namespace without a firewall of ours, or with one that cannot be trusted. */
 export function renderWhole(model: FirewallModel): string {
-  const { elements, marker } = contentsOf(model);
+  const { elements, forward } = contentsOf(model);
   const objects = model.objects.map(objectText).join('');
-  const filled = [...judged, ...dispatched].map((name) => added(name, [...elements[name]])).join('');
-  return [replaced('inet', table, base + objects), filled, replaced('ip6', lockTable, lock), markerText(marker)].join(
-    '',
-  );
+  const filled = [...counted, ...dispatched].map((name) => added(name, [...elements[name]])).join('');
+  return [
+    replaced(table, baseText(forward ?? []) + objects),
+    filled,
+    replaced(lockTable, lockText),
+    replaced(stateTable, ''),
+    markerText(markerOf('settled', model.digest, baseDigest)),
+  ].join('');
 }
 
 /** The three transactions from one content to another. Old or new is in force after each of them, never less. */
@@ -173,54 +49,157 @@ export interface Transition {
   readonly swap: string;
   /** Removes what nothing refers to any more. */
   readonly cleanup: string;
+  /** What is there afterwards. */
+  readonly after: Contents;
 }
 
-export function renderTransition(from: Contents, model: FirewallModel): Transition {
+/** What a transition starts from. */
+export interface Start {
+  readonly contents: Contents;
+  /** Chains of the state table; each of the transactions fails if the one before did not happen. */
+  readonly markers: readonly string[];
+  /** Whose contents they are; unless that is known, counters without a rule are removed instead of kept as spare ones. */
+  readonly former?: FirewallModel;
+}
+
+/** From so many spare counters on they are removed, which makes nft read all interval maps back first. */
+const manySpare = 500;
+
+/** Everything is written so that nft need not read back what is there: for most statements it would do so first. */
+export function renderTransition({ contents: from, markers, former }: Start, model: FirewallModel): Transition {
   const to = contentsOf(model);
-  const missing = model.objects.filter((it) => !from.objects.has(it.name)).map(objectText);
-  const changes = (names: readonly MapName[]) =>
-    names.map((name) => compared(name, from.elements[name], to.elements[name]));
-  const verdicts = changes(judged);
-  const dispatch = changes(dispatched);
-  const textOf = (list: typeof verdicts, part: 'added' | 'replaced' | 'gone' | 'anew') =>
-    list.map((it) => it[part]).join('');
+  const missing = model.objects.filter((it) => !from.objects.has(it.name));
+  const counters = counted.map((name) => counterChanges(name, { from, to, former, model }));
+  const clean = former === undefined || counters.some((it) => it.idle.size > manySpare);
+  const kept = clean ? noSpare : spareOf(counters);
+  const settled = markerOf(kept === noSpare ? 'settled' : 'spare', model.digest, baseDigest);
+  const [loaded, swapped] = [
+    markerOf('loaded', model.digest, baseDigest),
+    markerOf('swapped', model.digest, baseDigest),
+  ];
   return {
     load: [
-      markerText({ ...from.marker, settled: false }),
-      missing.length > 0 ? `table inet ${table} {\n${missing.join('')}}\n` : '',
-      textOf(verdicts, 'added'),
+      ...markers.slice(0, 1).map(requireMarker),
+      markerText(loaded),
+      missingText(missing, { from, all: model.objects }),
+      ...counters.map((it) => removed(it.name, it.reset) + added(it.name, [...it.fresh, ...it.reset])),
     ].join(''),
-    swap: [textOf(verdicts, 'replaced'), textOf(dispatch, 'anew'), markerText({ ...to.marker, settled: false })].join(
-      '',
-    ),
-    cleanup: [textOf(verdicts, 'gone'), withoutObjects(from, to), markerText(to.marker)].join(''),
+    swap: [
+      requireMarker(loaded),
+      markerText(swapped),
+      ...dispatched.map((name) => anew(name, from.elements[name], to.elements[name])),
+      forwardAnew(from, to),
+    ].join(''),
+    cleanup: [
+      requireMarker(swapped),
+      ...counters.map((it) =>
+        clean
+          ? removed(
+              it.name,
+              [...it.idle.keys()].map((key) => [key, '']),
+            )
+          : '',
+      ),
+      withoutObjects(from, to),
+      withoutMarkers([...markers, loaded, swapped]),
+      markerText(settled),
+    ].join(''),
+    after: { ...to, spare: kept },
   };
 }
+
+interface CounterChanges {
+  readonly name: CountedName;
+  readonly fresh: Pairs;
+  /** Counters of others that happen to have a number that is needed now. */
+  readonly reset: Pairs;
+  /** What nobody needs any more, with the id of the rule that it counted; none for hosts. */
+  readonly idle: ReadonlyMap<string, string>;
+}
+
+interface Change {
+  readonly from: Contents;
+  readonly to: Contents;
+  readonly former: FirewallModel | undefined;
+  readonly model: FirewallModel;
+}
+
+function counterChanges(name: CountedName, { from, to, former, model }: Change): CounterChanges {
+  const [had, needed, spare] = [from.elements[name], to.elements[name], from.spare[name]];
+  const anew = [...needed].filter(([key]) => !had.has(key));
+  const idle = new Map([...spare].filter(([key]) => !needed.has(key)));
+  const gone = new Set([...had.keys()].filter((key) => !needed.has(key)));
+  for (const key of gone) idle.set(key, '');
+  if (gone.size > 0 && name !== 'denied_to') {
+    for (const [id, number] of former?.numbers ?? []) {
+      if (idle.has(formatNumber(number)) && gone.has(formatNumber(number))) idle.set(formatNumber(number), id);
+    }
+  }
+  const isOurs = (key: string): boolean => {
+    const number = model.numbers.get(spare.get(key) ?? '');
+    return number !== undefined && formatNumber(number) === key;
+  };
+  return {
+    name,
+    fresh: anew.filter(([key]) => !spare.has(key)),
+    reset: anew.filter(([key]) => spare.has(key) && !isOurs(key)),
+    idle,
+  };
+}
+
+function spareOf(changes: readonly CounterChanges[]): Spare {
+  if (changes.every((it) => it.idle.size === 0)) return noSpare;
+  return { ...noSpare, ...Object.fromEntries(changes.map((it) => [it.name, it.idle])) };
+}
+
+/** Missing objects, one statement each. What they name must be known to nft, so maps that are there are declared again. */
+function missingText(
+  missing: readonly FirewallObject[],
+  { from, all }: { readonly from: Contents; readonly all: readonly FirewallObject[] },
+): string {
+  const named = new Set(missing.filter(isChain).flatMap(namedBy));
+  const lookups = all.filter((it) => named.has(it.name) && from.objects.get(it.name) === 'map');
+  return [
+    missing.some((it) => it.kind === 'log') ? `add ${logRate.replace('set ', `set ${table} `)}\n` : '',
+    ...lookups.map((it) => `add map ${table} ${it.name} {\n${firstLine(it)}}\n`),
+    ...missing.map(createdText),
+  ].join('');
+}
+
+/** Fails if it is there. What it holds is added apart, because of what is created nft takes the declaration only. */
+function createdText(object: FirewallObject): string {
+  const named = `${isChain(object) ? 'chain' : 'map'} ${table} ${object.name}`;
+  const declared = isChain(object) ? '' : ` {\n${firstLine(object)}}`;
+  return `create ${named}${declared}\nadd ${named} {\n${object.body}}\n`;
+}
+
+/** Of a map: its type. */
+const firstLine = ({ body }: FirewallObject): string => body.slice(0, body.indexOf('\n') + 1);
 
 function withoutObjects(from: Contents, to: Contents): string {
   const gone = [...from.objects].filter(([name]) => !to.objects.has(name)).sort(([a], [b]) => byText(a, b));
   const of = (kind: string) => gone.filter(([, it]) => it === kind).map(([name]) => name);
   return [
-    ...of('chain').map((name) => `flush chain inet ${table} ${name}\n`),
-    ...of('map').map((name) => `delete map inet ${table} ${name}\n`),
-    ...of('chain').map((name) => `delete chain inet ${table} ${name}\n`),
+    ...of('chain').map((name) => `flush chain ${table} ${name}\n`),
+    ...of('map').map((name) => `delete map ${table} ${name}\n`),
+    ...of('chain').map((name) => `delete chain ${table} ${name}\n`),
   ].join('');
 }
 
-function compared(name: MapName, from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>) {
-  const changed = [...to].filter(([key, data]) => from.has(key) && from.get(key) !== data);
-  const gone = [...from].filter(([key]) => !to.has(key)).sort(([a], [b]) => byText(a, b));
-  const former = changed.map(([key]) => [key, from.get(key) ?? ''] as const);
-  return {
-    added: added(
-      name,
-      [...to].filter(([key]) => !from.has(key)),
-    ),
-    replaced: removed(name, former) + added(name, changed),
-    gone: removed(name, gone),
-    /** All elements anew, for maps without counters. Emptying first is far cheaper for nft than deleting some. */
-    anew: changed.length + gone.length > 0 || to.size > from.size ? flushed(name) + added(name, [...to]) : '',
-  };
+/** All elements anew. Emptying first is far cheaper for nft than deleting some. */
+function anew(name: LookupName, from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>): string {
+  if (from.size === to.size && [...to].every(([key, data]) => from.get(key) === data)) return '';
+  return `flush ${declarations[name][0]} ${table} ${name}\n${added(name, [...to])}`;
+}
+
+function forwardAnew(from: Contents, to: Contents): string {
+  const rules = (to.forward ?? []).map((it) => `  ${it}\n`).join('');
+  if (from.forward !== undefined && from.forward.join('\n') === to.forward?.join('\n')) return '';
+  const lookups = dispatched.filter((name) => rules.includes(`@${name}`));
+  return [
+    ...lookups.map((name) => `add ${declarations[name][0]} ${table} ${name} { ${declarations[name][1]} }\n`),
+    `flush chain ${table} forward\nadd chain ${table} forward {\n${rules}}\n`,
+  ].join('');
 }
 
 type Pairs = readonly (readonly [string, string])[];
@@ -229,23 +208,15 @@ const listed = (elements: Pairs): string =>
   elements.map(([key, data]) => (data === '' ? key : `${key} : ${data}`)).join(',\n');
 
 /** Written as a declaration with elements, because for `add element` nft first reads the whole table back. */
-function added(name: MapName, elements: Pairs): string {
+function added(name: LookupName, elements: Pairs): string {
   if (elements.length === 0) return '';
   const [kind, type] = declarations[name];
-  return `table inet ${table} {\n  ${kind} ${name} { ${type} elements = {\n${listed(elements)}\n} ; }\n}\n`;
+  return `add ${kind} ${table} ${name} { ${type} elements = {\n${listed(elements)}\n} ; }\n`;
 }
 
-const removed = (name: MapName, elements: Pairs): string =>
-  elements.length === 0 ? '' : `delete element inet ${table} ${name} {\n${listed(elements)}\n}\n`;
-
-const flushed = (name: MapName): string => `flush ${declarations[name][0]} inet ${table} ${name}\n`;
+const removed = (name: LookupName, elements: Pairs): string =>
+  elements.length === 0 ? '' : `delete element ${table} ${name} {\n${listed(elements)}\n}\n`;
 
 /** Takes everything of ours away; the namespace then forwards whatever it routes. */
 export const renderRemoval = (): string =>
-  [
-    ['inet', table],
-    ['ip6', lockTable],
-    ['inet', stateTable],
-  ]
-    .map(([family, name]) => `table ${family} ${name}\ndelete table ${family} ${name}\n`)
-    .join('');
+  [table, lockTable, stateTable].map((name) => `table ${name}\ndelete table ${name}\n`).join('');

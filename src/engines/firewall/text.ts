@@ -3,8 +3,8 @@ import type { Interval } from './flatten.ts';
 import type { Content, Field, Step, When } from './model.ts';
 import { formatNumber, impliedNumber } from './numbers.ts';
 
-/** Name of the table that judges; `inet`, so that nothing else of the namespace's traffic slips by it. */
-export const table = 'fw';
+/** The table that judges, as nft names it. IPv6 is locked by a table of its own. */
+export const table = 'ip fw';
 
 export const lowerChain = (value: number): string => `lower_${formatNumber(value).slice(2)}`;
 
@@ -67,7 +67,7 @@ function stepText(step: Step, field: Field): string {
     case 'port':
       return `th dport vmap @${step.map}`;
     case 'judge':
-      return `meta mark vmap @verdict_${step.direction}\n    drop`;
+      return `goto judge_${step.direction}`;
   }
 }
 

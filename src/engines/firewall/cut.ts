@@ -1,0 +1,61 @@
+import type { Artifact } from '#core/artifact.ts';
+import type { Machine } from '#core/machine.ts';
+import { must } from '#core/run.ts';
+import { canonical } from '#lib/hash.ts';
+import { cutLines, type Flow, parseFlows } from './flows.ts';
+import type { FirewallInput, FirewallRule } from './input.ts';
+import { interpreterOf } from './interpret.ts';
+import type { FirewallModel } from './model.ts';
+import { compiled } from './plan.ts';
+
+/** Milliseconds that cutting may take. */
+const timeout = 300_000;
+
+/** Flows that the rules do not allow. Those of the namespace itself are no business of forwarding rules. */
+export function forbiddenFlows(
+  model: FirewallModel,
+  flows: readonly Flow[],
+  own: ReadonlySet<string>,
+): readonly Flow[] {
+  const interpret = interpreterOf(model);
+  return flows.filter(({ packet }) => {
+    if (own.has(packet.source) || own.has(packet.destination)) return false;
+    return interpret(packet).verdict === 'deny';
+  });
+}
+
+/**
+ * Whether something that one input allows may be forbidden by the other. More that is allowed, or less that is denied,
+ * never forbids.
+ */
+export function canForbid(from: FirewallInput, to: FirewallInput): boolean {
+  if (canonical([from.hosts, from.routes]) !== canonical([to.hosts, to.routes])) return true;
+  const former = new Map(from.rules.map((it) => [it.id, it]));
+  for (const rule of to.rules) {
+    const before = former.get(rule.id);
+    former.delete(rule.id);
+    if (before !== undefined && sameRule(before, rule)) continue;
+    if (rule.action === 'deny' || before?.action === 'allow') return true;
+  }
+  return [...former.values()].some((it) => it.action === 'allow');
+}
+
+const sameRule = (a: FirewallRule, b: FirewallRule): boolean =>
+  a === b || (a.priority === b.priority && a.action === b.action && canonical(a) === canonical(b));
+
+/** Ends established connections that the rules now in force would not let start. */
+export async function cutFlows(machine: Machine, wanted: Artifact<FirewallInput>): Promise<void> {
+  const at = { namespace: wanted.input.namespace };
+  const { code, stdout } = await machine.exec(['conntrack', '-L', '-f', 'ipv4', '-o', 'extended'], at);
+  if (code !== 0 || stdout === '') return;
+  const addresses = await must(machine, wanted.id, ['ip', '-j', '-4', 'address', 'show'], at);
+  const own = new Set([...addresses.stdout.matchAll(/"local":"([0-9.]+)"/g)].map(([, it]) => it ?? ''));
+  const flows = parseFlows(stdout);
+  const lines = cutLines(forbiddenFlows(compiled(wanted.input), flows, own), flows);
+  if (lines.length === 0) return;
+  // A file, because conntrack opens /dev/stdin by name, which fails for a socket. A flow that ended meanwhile is no
+  // failure for it.
+  const list = `${machine.run}/firewall/${wanted.input.namespace}.cut`;
+  await machine.writeFile(list, lines.join(''));
+  await must(machine, wanted.id, ['conntrack', '--load-file', list], { ...at, timeout });
+}
