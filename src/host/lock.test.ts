@@ -20,12 +20,13 @@ test('only one has the lock, and whoever comes second is told what runs', () => 
   tryLock(path)?.release();
 });
 
-test('a process that is killed leaves the lock to the next', async () => {
+test('a process keeps its lock while it lives, whatever is collected, and a killed one leaves it to the next', async () => {
   const path = join(folder, 'lock');
   const source = `import { requireLock } from ${JSON.stringify(join(import.meta.dirname, 'lock.ts'))};
-    requireLock(${JSON.stringify(path)}, 'it'); console.log('locked'); setInterval(() => {}, 1000);`;
+    requireLock(${JSON.stringify(path)}, 'it'); for (let n = 0; n < 3; n++) globalThis.gc(); console.log('locked'); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, [
     '--disable-warning=ExperimentalWarning',
+    '--expose-gc',
     '--input-type=module',
     '--eval',
     source,

@@ -1,6 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Problem } from '#core/problem.ts';
 
+/** What is held. An open file that nobody refers to would be closed by the garbage collector, and the lock with it. */
+const held = new Set<DatabaseSync>();
+
 export interface Lock {
   release(): void;
 }
@@ -13,7 +16,13 @@ export function tryLock(path: string): Lock | undefined {
   const database = new DatabaseSync(path);
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    return { release: () => database.close() };
+    held.add(database);
+    return {
+      release: () => {
+        held.delete(database);
+        database.close();
+      },
+    };
   } catch (error) {
     database.close();
     if (error instanceof Error && /locked|busy/i.test(error.message)) return undefined;

@@ -80,10 +80,13 @@ async function ensureDisk(machine: Machine, at: string, name: string): Promise<v
   const place = placeOf(machine, name);
   const owner = String(firstUser);
   const folders = [`${place.disk}/upper`, `${place.disk}/work`];
+  // A disk holds other people's secrets: of this machine's users only root comes to it, and control on its way to consoles.
+  const group = String(machine.users.control.gid);
+  await must(machine, at, ['install', '-d', '-m', '0710', '-g', group, `${machine.state}/instances`]);
   await must(machine, at, ['install', '-d', '-m', '0755', '-o', owner, '-g', owner, ...folders]);
   // Control shows what the console said; it may read those files and nothing else of an instance.
   const { folder } = consoleFiles(machine, name);
-  await must(machine, at, ['install', '-d', '-m', '0750', '-g', String(machine.users.control.gid), folder]);
+  await must(machine, at, ['install', '-d', '-m', '0750', '-g', group, folder]);
   // The way to what is handed in is walked by the instance's own root, which is nobody here.
   await must(machine, at, ['install', '-d', '-m', '0755', `${place.bundle}/rootfs`, `${place.bundle}/handed`]);
 }
