@@ -22,8 +22,16 @@ type Wanted = Artifact<FirewallInput>;
 /** Milliseconds that one transaction may take. */
 const timeout = 300_000;
 
+// Read line by line, nft would keep a history in its home.
+const env = { HOME: '/dev/null' };
+
 const nft = (machine: Machine, { input }: Wanted, argv: readonly string[], stdin?: string) =>
-  machine.exec(['nft', ...argv], { namespace: input.namespace, timeout, ...(stdin === undefined ? {} : { stdin }) });
+  machine.exec(['nft', ...argv], {
+    namespace: input.namespace,
+    timeout,
+    env,
+    ...(stdin === undefined ? {} : { stdin }),
+  });
 
 async function transact(machine: Machine, wanted: Wanted, text: string, check = false): Promise<void> {
   const { code, stderr } = await nft(machine, wanted, [...(check ? ['--check'] : []), '--file', '-'], text);

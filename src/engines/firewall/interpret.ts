@@ -84,8 +84,8 @@ function runStep(objects: Objects, step: Step, state: State): 'stay' | 'leave' {
     case 'port': {
       const map = objects.get(step.map);
       if (map?.kind !== 'ports') throw new RangeError(`no map ${step.map}`);
-      const port = state.packet.port ?? -1;
-      const entry = rangeAt(map.entries, port);
+      const { port } = state.packet;
+      const entry = rangeAt(map.entries, port === undefined ? -1 : port & (step.mask ?? 0xffff));
       if (entry === undefined) return 'stay';
       runChain(objects, entry.chain, state);
       return map.how === 'goto' ? 'leave' : 'stay';

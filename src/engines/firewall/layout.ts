@@ -113,11 +113,33 @@ function portSteps({ exact, ranges }: ProtocolGroups, whole: readonly ClassRule[
   ];
 }
 
+/** Beyond this many ports one map would be too much to load for one change. */
+const manyPorts = 256;
+/** Ports of this many rules are asked for most; they have a map of their own. */
+const busy = 8;
+/** The other ports are spread over so many maps. */
+const spread = 64;
+
 function exactLookup(exact: ProtocolGroups['exact'], place: Place): readonly Step[] {
-  if (exact.size === 0) return [];
   const leaves = [...exact].map(([port, rules]): Leaf => ({ from: port, to: port, lists: [rules] }));
-  const content = (): Content => portMap(leaves, { mode: 'mark', how: 'jump' }, place);
-  return [{ kind: 'port', map: place.pool.once(`exact ${place.field} ${serialOf(exact)}`, content) }];
+  const manner = { mode: 'mark', how: 'jump' } as const;
+  if (leaves.length <= manyPorts) return portLookup(leaves, manner, place);
+  const isBusy = (it: Leaf): boolean => (it.lists[0]?.length ?? 0) >= busy;
+  const chainOf = (steps: readonly Step[]): string => place.pool.add({ kind: 'chain', field: place.field, steps });
+  const entries = [
+    ...Map.groupBy(
+      leaves.filter((it) => !isBusy(it)),
+      (it) => it.from % spread,
+    ),
+  ]
+    .sort(([x], [y]) => x - y)
+    .map(([rest, some]): PortEntry => ({ from: rest, to: rest, chain: chainOf(portLookup(some, manner, place)) }));
+  const map = place.pool.add({ kind: 'ports', how: 'jump', entries });
+  const others = chainOf([{ kind: 'port', map, mask: spread - 1 }]);
+  return [
+    ...portLookup(leaves.filter(isBusy), manner, place),
+    { kind: 'go', how: 'jump', chain: others, when: { unmatched: true } },
+  ];
 }
 
 /** Ports that the same rules judge; `lists` together hold those rules. */
@@ -132,8 +154,12 @@ interface Manner {
   readonly how: 'jump' | 'goto';
 }
 
-const portLookup = (leaves: readonly Leaf[], manner: Manner, place: Place): readonly Step[] =>
-  leaves.length === 0 ? [] : [{ kind: 'port', map: place.pool.add(portMap(leaves, manner, place)) }];
+function portLookup(leaves: readonly Leaf[], manner: Manner, place: Place): readonly Step[] {
+  if (leaves.length === 0) return [];
+  const named = leaves.map((it) => `${it.from} ${it.to} ${it.lists.map(serialOf).join(' ')}`);
+  const key = `ports ${manner.mode} ${manner.how} ${place.field} ${named.join(',')}`;
+  return [{ kind: 'port', map: place.pool.once(key, () => portMap(leaves, manner, place)) }];
+}
 
 function portMap(leaves: readonly Leaf[], { mode, how }: Manner, place: Place): Content {
   const entries: PortEntry[] = [];

@@ -21,7 +21,7 @@ export interface When {
  * - go: another chain is run; "goto" does not come back.
  * - look: the mark becomes what the map holds for the address, if it holds something.
  * - lowerBy: like `lower`, by the value that the map holds for the address.
- * - port: the chain that the map holds for the destination port is run.
+ * - port: the chain that the map holds for the destination port, or for the bits of it in `mask`, is run.
  * - address: the chain that the map holds for the address is run.
  * - judge: the verdict of the number in the mark; ends the class. A number without a verdict is dropped.
  */
@@ -31,7 +31,7 @@ export type Step =
   | { readonly kind: 'go'; readonly how: 'jump' | 'goto'; readonly chain: string; readonly when?: When }
   | { readonly kind: 'look'; readonly map: string }
   | { readonly kind: 'lowerBy'; readonly map: string }
-  | { readonly kind: 'port'; readonly map: string }
+  | { readonly kind: 'port'; readonly map: string; readonly mask?: number }
   | { readonly kind: 'address'; readonly map: string }
   | { readonly kind: 'judge'; readonly direction: Direction };
 

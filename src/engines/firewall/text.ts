@@ -65,7 +65,7 @@ function stepText(step: Step, field: Field): string {
     case 'address':
       return `ip ${field} vmap @${step.map}`;
     case 'port':
-      return `th dport vmap @${step.map}`;
+      return `th dport ${step.mask === undefined ? '' : `& ${step.mask} `}vmap @${step.map}`;
     case 'judge':
       return `goto judge_${step.direction}`;
   }
