@@ -36,8 +36,14 @@ test('a tag on a host says what becomes reachable by rules that stay as they are
 
 test('a rule that changes speaks for itself', () => {
   expect(meanings(site, site.replace('35.235.240.0/20', '0.0.0.0/0'))).toEqual([
-    'closes tcp:22 from 35.235.240.0/20 to every host of vpc',
     'opens tcp:22 from anywhere to every host of vpc',
+  ]);
+  expect(meanings(site, site.replace('35.235.240.0/20', '35.235.240.0/20, 10.9.0.0/16'))).toEqual([
+    'opens tcp:22 from 10.9.0.0/16 to every host of vpc',
+  ]);
+  expect(meanings(site, site.replace('"tcp:80", icmp', '"tcp:80", "tcp:443"'))).toEqual([
+    'closes icmp from anywhere to tag server',
+    'opens tcp:443 from anywhere to tag server',
   ]);
   const both = site.replace('tags: []', 'tags: [server]').replace('"tcp:80", icmp', '"tcp:443"');
   expect(meanings(site, both)).toEqual([
