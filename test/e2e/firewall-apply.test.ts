@@ -244,6 +244,95 @@ describe('connections that run', () => {
   });
 });
 
+test('of twenty thousand connections, those that a narrower rule forbids are cut in few passes', async () => {
+  const first = wanted([ruleOf('http', [[80, 80]])]);
+  await firewallEngine.apply(lab.machine, first, undefined);
+  const sources = (network: number, index: number): string => `20.${network}.${index >> 8}.${index & 255}`;
+  const packets = Array.from({ length: 20_000 }, (_, index): Sent => {
+    const source = sources(index % 2, index >> 1);
+    return { by: 'out', packet: { source, destination: '10.0.1.1', protocol: 17, port: 80 } };
+  });
+  expect((await lab.exchange(packets)).size).toBe(20_000);
+  const runs: string[] = [];
+  const machine = {
+    ...lab.machine,
+    exec: (...call: Parameters<typeof lab.machine.exec>) => {
+      runs.push(call[0].join(' '));
+      return lab.machine.exec(...call);
+    },
+  };
+  const second = wanted([ruleOf('http', [[80, 80]], { sources: ['20.0.0.0/16'] })]);
+  await firewallEngine.apply(machine, second, first);
+  const left = await lab.machine.sh('conntrack -L -p udp', v);
+  expect(left.split('src=20.0.').length - 1).toBe(10_000);
+  expect(left.split('src=20.1.').length - 1).toBe(0);
+  const list = await readFile(`${lab.machine.run}/firewall/v.cut`, 'utf8');
+  expect(list.split('\n').length).toBeLessThan(10);
+  // The rules in one go, then the connections: nothing was read back.
+  expect(runs.map((it) => it.split(' ')[0])).toEqual(['nft', 'conntrack', 'ip', 'conntrack']);
+});
+
+test('what we left and somebody else took away is noticed by the change that builds on it', async () => {
+  const first = wanted([ruleOf('http', [[80, 80]])]);
+  const second = wanted([ruleOf('http', [[80, 81]])]);
+  const third = wanted([ruleOf('http', [[80, 82]])]);
+  await firewallEngine.apply(lab.machine, first, undefined);
+  await nft('flush ruleset');
+  await firewallEngine.apply(lab.machine, second, first);
+  expect(await open()).toEqual([80, 81]);
+  await nft('flush map ip fw ingress_of\nadd chain ip fw stranger\ndelete table ip fw_state');
+  await firewallEngine.apply(lab.machine, third, second);
+  expect(await open()).toEqual([80, 81, 82]);
+  expect(await firewallEngine.observe?.(lab.machine, third)).toMatchObject({ state: 'ready' });
+});
+
+test('a rule that comes back counts on, and another that gets its number starts at zero', async () => {
+  const [http, other] = [ruleOf('http', [[80, 80]]), ruleOf('other', [[81, 81]])];
+  const [both, one] = [wanted([http, other]), wanted([other])];
+  const hits = async (held: Artifact<FirewallInput>) =>
+    (await firewallEngine.observe?.(lab.machine, held))?.values['lab/firewallRule/http']?.['hits'];
+  await firewallEngine.apply(lab.machine, both, undefined);
+  await open();
+  await firewallEngine.apply(lab.machine, one, both);
+  await firewallEngine.apply(lab.machine, both, one);
+  expect(await hits(both)).toBe(1);
+  await open();
+  expect(await hits(both)).toBe(2);
+  // The agent starts again: what it does not know to belong to a rule goes.
+  await firewallEngine.apply(lab.machine, one, undefined);
+  await firewallEngine.apply(lab.machine, both, undefined);
+  expect(await hits(both)).toBe(0);
+});
+
+test('what lies behind a host that forwards is judged at that host', async () => {
+  const at = { targets: ['lab/instance/b'] };
+  const rules = [
+    ruleOf('to-office', [[80, 80]], { ...at, destinations: ['10.99.1.0/24'] }),
+    ruleOf('from-office', [[81, 81]], { ...at, direction: 'egress', action: 'deny', sources: ['10.99.0.0/16'] }),
+    ruleOf('in', [[80, 82]]),
+  ];
+  const held = wanted(rules, { routes: [{ destination: '10.99.0.0/16', host: 'lab/instance/b' }] });
+  await firewallEngine.apply(lab.machine, held, undefined);
+  const sh = (command: string) => lab.machine.sh(command, v);
+  await sh('ip route add 10.99.0.0/16 via 10.0.1.2 dev v-b onlink');
+  const send = async (by: string, source: string, destination: string) => {
+    await lab.machine.exec(['conntrack', '-F'], v);
+    const ports = [80, 81, 82];
+    const packet = { source, destination, protocol: 17 };
+    const arrived = await lab.exchange(ports.map((port) => ({ by, packet: { ...packet, port } })));
+    return ports.filter((_, index) => arrived.has(index));
+  };
+  expect(await send('a', '10.0.1.1', '10.99.1.7')).toEqual([80]);
+  expect(await send('a', '10.0.1.1', '10.99.2.7')).toEqual([]);
+  expect(await send('b', '10.99.1.7', '10.0.1.1')).toEqual([80, 82]);
+  const plain = wanted(rules);
+  await firewallEngine.apply(lab.machine, plain, held);
+  expect(await send('a', '10.0.1.1', '10.99.1.7')).toEqual([80, 81, 82]);
+  expect(await send('b', '10.99.1.7', '10.0.1.1')).toEqual([80, 81, 82]);
+  expect(await send('out', '198.51.100.1', '10.99.1.7')).toEqual([]);
+  await sh('ip route del 10.99.0.0/16');
+});
+
 test('the metadata address answers hosts on its ports, and nobody else', async () => {
   await lab.machine.sh('ip address add 169.254.169.254/32 dev lo', v);
   await firewallEngine.apply(lab.machine, wanted([]), undefined);

@@ -133,6 +133,23 @@ describe('the compiled rules decide what the evaluator decides, by the same rule
   });
 });
 
+test('what lies behind hosts is judged as the evaluator judges it, longer prefixes first', () => {
+  const destinations = ['0.0.0.0/0', '10.0.0.0/8', '10.0.1.0/24', '10.0.1.77/32', '128.0.0.0/1', '200.0.0.0/29'];
+  const route = fc.record({
+    destination: fc.constantFrom(...destinations),
+    host: fc.constantFrom(...hosts.map((it) => it.id)),
+  });
+  const routes = fc.uniqueArray(route, { selector: (it) => it.destination, maxLength: 4 });
+  fc.assert(
+    fc.property(inputs, routes, (input, list) => {
+      agree({ ...input, routes: list });
+      const turned = { ...input, routes: list.toReversed() };
+      expect(renderWhole(compile(turned))).toBe(renderWhole(compile({ ...input, routes: list })));
+    }),
+    { numRuns: 60 },
+  );
+});
+
 test('the order of rules and hosts, and of what they list, never changes the bytes', () => {
   fc.assert(
     fc.property(inputs, (input) => {

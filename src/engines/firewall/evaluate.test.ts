@@ -84,6 +84,27 @@ describe('between two hosts', () => {
   });
 });
 
+describe('what a host forwards for', () => {
+  const input = {
+    ...inputOf({ targets: ['lab/instance/db'], destinations: ['10.99.0.0/24'] }),
+    routes: [
+      { destination: '10.99.0.0/16', host: 'lab/instance/db' },
+      { destination: '10.99.9.0/24', host: 'lab/instance/web' },
+    ],
+  };
+  const towards = (destination: string) => evaluate(input, { source: '10.0.0.1', destination, protocol: 1 });
+  test('is received by it, so its ingress rules judge it by the packet destination', () => {
+    expect(towards('10.99.0.7')).toMatchObject({ verdict: 'allow', rule: 'lab/firewallRule/r0' });
+    expect(towards('10.99.1.7')).toMatchObject({ reasons: [{}, { host: 'lab/instance/db' }] });
+    expect(towards('10.99.9.7')).toMatchObject({ verdict: 'deny', reasons: [{}, { host: 'lab/instance/web' }] });
+  });
+  test('is sent by it, and is not let in by the receiver for that', () => {
+    const packet = { source: '10.99.0.7', destination: '198.51.100.7', protocol: 1 };
+    expect(evaluate(input, packet)).toMatchObject({ verdict: 'allow', reasons: [{ host: 'lab/instance/db' }] });
+    expect(evaluate(input, { ...packet, destination: '10.0.0.1' }).verdict).toBe('deny');
+  });
+});
+
 test('ports narrow tcp and udp, and ranges include both ends', () => {
   const input = inputOf({ protocols: [{ protocol: 'tcp', ports: [[80, 90]] }, { protocol: 'icmp' }] });
   const verdictOf = (more: object) => evaluate(input, { ...stranger, ...more }).verdict;

@@ -1,10 +1,12 @@
 import * as z from 'zod';
-import { type Resource, ref, type Snapshot } from '#core/resource.ts';
+import { keyOf, type Resource, ref, type Snapshot } from '#core/resource.ts';
+import type { FirewallFragment } from '#engines/firewall/assemble.ts';
 import type { LinkFragment } from '#engines/link/input.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { Description, Prefix } from '../fields.ts';
 import { linkNameOf } from '../instance/fabric.ts';
 import { instance } from '../instance/kind.ts';
+import { networkNamespace } from '../network/fabric.ts';
 
 export const RouteSpec = z
   .strictObject({
@@ -40,15 +42,31 @@ export const route = defineKind<RouteSpec>({
     { title: 'DESTINATION', value: ({ spec }) => spec.destination },
     { title: 'NEXT_HOP', value: ({ spec }) => spec.nextHopInstance },
   ],
-  feeds: { link: (resource, snapshot) => toRoute(resource, snapshot) },
+  feeds: {
+    link: (resource, snapshot) => toRoute(resource, snapshot),
+    firewall: (resource, snapshot) => toFirewall(resource, snapshot),
+  },
   example: { 'to-office': { network: 'cloud-ids', destination: '10.99.0.0/16', nextHopInstance: 'server' } },
 });
 
-function check({ project, spec }: Resource<RouteSpec>, snapshot: Snapshot): Objection[] {
+function check({ project, name, spec }: Resource<RouteSpec>, snapshot: Snapshot): Objection[] {
   const hop = snapshot.find(instance, project, spec.nextHopInstance);
   if (hop === undefined) return [];
   const attached = hop.assigned.interfaces.some((it) => it.network === spec.network);
+  const other = snapshot
+    .all(route, project)
+    .find((it) => it.name < name && it.spec.network === spec.network && it.spec.destination === spec.destination);
   return [
+    ...(other === undefined
+      ? []
+      : [
+          {
+            code: 'CONFLICTING' as const,
+            path: ['destination'],
+            message: `${other.name} already sends ${spec.destination} through ${other.spec.nextHopInstance}`,
+            fix: 'Keep one of them, or name a more specific destination.',
+          },
+        ]),
     ...(attached
       ? []
       : [
@@ -78,4 +96,12 @@ function toRoute({ project, spec }: Resource<RouteSpec>, snapshot: Snapshot): re
   const via = hop.assigned.interfaces[index]?.address;
   if (via === undefined) return [];
   return [{ id: linkNameOf(hop, index), end: 'a', routes: [{ destination: spec.destination, via }] }];
+}
+
+/** As in the cloud, what goes to the destination is received by the host, and what comes from there is sent by it. */
+function toFirewall({ project, spec }: Resource<RouteSpec>, snapshot: Snapshot): readonly FirewallFragment[] {
+  const hop = snapshot.get(instance, project, spec.nextHopInstance);
+  if (!hop.assigned.interfaces.some((it) => it.network === spec.network)) return [];
+  const namespace = networkNamespace(project, spec.network);
+  return [{ namespace, route: { destination: spec.destination, host: keyOf(hop) } }];
 }
