@@ -27,6 +27,7 @@ nats:
 firewallRules:
   left-web: { network: left, rules: ["tcp:80", icmp], targetTags: [web] }
   left-far: { network: left, rules: [all], sourceRanges: [10.142.0.0/20] }
+  left-through: { network: left, rules: ["tcp:80"], sourceRanges: [10.1.0.0/24], targetTags: [gateway] }
   right-all: { network: right, rules: [all] }
   wide-all: { network: wide, rules: [all] }
 instances:
@@ -46,6 +47,7 @@ instances:
   between:
     zone: us-east1-b
     canIpForward: true
+    tags: [gateway]
     interfaces: [{ subnet: left-east, address: 10.1.0.30 }, { network: wide, subnet: wide-us-east1 }]
   far:
     zone: us-east1-c
@@ -171,7 +173,9 @@ test('auto mode gives every region its own /20, and takes further subnets outsid
 });
 
 test('a route through a host that forwards carries both directions, over its two interfaces', async () => {
+  // What is sent on is received by the host in between, so its rules must let it in.
   expect(await tries.ask('one/plain', '10.142.0.9')).toBe('10.1.0.10 far');
+  expect(await tries.ping('one/plain', '10.142.0.9')).toBe(false);
   expect(await tries.ask('one/far', '10.1.0.10')).toBe('10.142.0.9 plain');
   expect(await tries.sh('one/between', 'ip -o -4 addr show up scope global')).toMatch(
     /eth0 .*10\.1\.0\.30\/32[\s\S]*eth1 .*10\.142\./,
