@@ -40,16 +40,16 @@ const mended = (artifact: string, since: number) =>
   );
 
 test.for([
-  ['a rule is put in that lets everything through', 'insert rule inet fw forward accept'],
-  ['a verdict is turned round', 'add rule inet fw allowed accept'],
-  ['the dispatch is emptied', 'flush map inet fw ingress_of'],
+  ['a rule is put in that lets everything through', 'insert rule ip fw forward accept'],
+  ['a verdict is turned round', 'add rule ip fw allowed accept'],
+  ['the dispatch is emptied', 'flush map ip fw ingress_of'],
   ['the whole ruleset is flushed', 'flush ruleset'],
 ] as const)('somebody else changes the rules: %s; they are put right and it is told', async ([, command]) => {
-  const before = inRouter('nft', '-s', 'list', 'table', 'inet', 'fw').stdout;
+  const before = inRouter('nft', '-s', 'list', 'table', 'ip', 'fw').stdout;
   const since = Date.now();
   expect(inRouter('nft', command).status).toBe(0);
   await mended('firewall/net.chaos.lab', since);
-  expect(inRouter('nft', '-s', 'list', 'table', 'inet', 'fw').stdout).toBe(before);
+  expect(inRouter('nft', '-s', 'list', 'table', 'ip', 'fw').stdout).toBe(before);
   const health = await eventually(
     () => lab.client.get<{ items: { part: string; text: string }[] }>('/v1/health'),
     ({ items }) => items.some((it) => it.part === 'drift'),
@@ -60,7 +60,7 @@ test.for([
 test('tables that are not ours are left alone', async () => {
   inRouter('nft', 'table ip foreign { }');
   const since = Date.now();
-  inRouter('nft', 'insert rule inet fw forward accept');
+  inRouter('nft', 'insert rule ip fw forward accept');
   await mended('firewall/net.chaos.lab', since);
   expect(inRouter('nft', 'list', 'tables').stdout).toContain('table ip foreign');
   inRouter('nft', 'delete table ip foreign');

@@ -111,7 +111,7 @@ function taken(name: string): number {
 const pingB = () => tries.sh('glass/a', `ping -c 2 -i 0.2 -W 1 ${B}`);
 const everything = async () => {
   await pingB();
-  await tries.sh('glass/a', `curl -s -m 2 http://${B}/; echo x | nc -u -w0 ${B} 80; ping -c 1 -W 1 10.2.0.30`);
+  await tries.sh('glass/a', `curl -s -m 2 http://${B}/; bash -c "echo x >/dev/udp/${B}/80"; ping -c 1 -W 1 10.2.0.30`);
 };
 const only = (list: readonly string[], kind: string): string[] => list.filter((it) => it.endsWith(kind)).sort();
 

@@ -3,7 +3,7 @@ import { baseRules, type LookupName, lookupNames } from './base.ts';
 import { type Contents, noSpare } from './contents.ts';
 import { formatNumber } from './numbers.ts';
 
-/** What `nft -j list table inet fw` says, as far as it matters here. Everything else in it is passed over. */
+/** What `nft -j list table ip fw` says, as far as it matters here. Everything else in it is passed over. */
 interface Listed {
   readonly nftables?: readonly {
     readonly chain?: { readonly name: string; readonly policy?: string };
