@@ -1,6 +1,7 @@
 /**
  * What the firewall costs: the first packet of a connection, loading, one changed rule, and what swaps lose.
- * Run as root: node bench/firewall.ts [rounds] [sizes]. Everything happens in namespaces of its own. Ratios are of one run and
+ * Run as root: node bench/firewall.ts [rounds] [sizes] [alone]. Everything happens in namespaces of its own; firewalld and
+ * ufw, which hold the same policy for comparison, are installed into a copy of the file system that goes with the run. Ratios are of one run and
  * of the same round; [a-b] are the lowest and the highest round. Machine load moves absolute figures, ratios less.
  */
 import { compile } from '#engines/firewall/compile.ts';
@@ -9,6 +10,7 @@ import type { FirewallInput } from '#engines/firewall/input.ts';
 import { renderRemoval, renderWhole } from '#engines/firewall/render.ts';
 import { type FirewallLab, firewallLab, type Sent } from '../test/firewall-lab.ts';
 import { allowedPackets, costOf } from './firewall-cost.ts';
+import { type Peers, peersIn } from './firewall-peers.ts';
 import { estate, estateInput } from './firewall-rules.ts';
 
 const rounds = Number(process.argv[2] ?? 3);
@@ -86,6 +88,48 @@ async function applyTimes(lab: FirewallLab, input: FirewallInput): Promise<void>
   console.log(`  one rule changed         ${spread(times.change, 0)} ms`);
 }
 
+/** Median and spread of what each of some peers takes, in ratios to what we take in the same run. */
+async function comparePeers(lab: FirewallLab, peers: Peers, input: FirewallInput): Promise<void> {
+  const packets = allowedPackets(input, 10_000, '10.0.1.1');
+  const sample = allowedPackets(input, 300, '10.0.1.1').map((packet): Sent => ({ by: 'out', packet }));
+  const sink = 'table ip sink { chain pre { type filter hook prerouting priority -400; policy drop; }; }\n';
+  await nft(lab, renderWhole(compile(input)));
+  const ours: number[] = [];
+  await nft(lab, sink, 'a');
+  for (let round = 0; round < rounds; round++) ours.push(await costOf(lab, packets));
+  await nft(lab, `${renderRemoval()}flush ruleset`);
+  await nft(lab, 'delete table ip sink', 'a');
+  for (const peer of peers.list) {
+    try {
+      const began = performance.now();
+      await peer.load(input);
+      const loaded = performance.now() - began;
+      const times: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const start = performance.now();
+        await peer.change();
+        times.push((performance.now() - start) / 2);
+      }
+      await lab.machine.exec(['conntrack', '-F'], { namespace: 'v' });
+      const arrived = (await lab.exchange(sample)).size;
+      await nft(lab, sink, 'a');
+      const costs: number[] = [];
+      for (let round = 0; round < rounds; round++) costs.push(await costOf(lab, packets));
+      await nft(lab, 'delete table ip sink', 'a');
+      const ratios = costs.map((it, round) => it / (ours[round] ?? it));
+      console.log(`  ${peer.name.padEnd(10)} first packet ${spread(ratios)} of ours; load ${loaded.toFixed(0)} ms;`);
+      console.log(
+        `             one rule ${spread(times, 0)} ms; ${arrived} of ${sample.length} allowed packets arrived`,
+      );
+    } catch (error) {
+      console.log(`  ${peer.name.padEnd(10)} not compared: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      await peer.unload().catch(() => {});
+      await lab.machine.exec(['nft', 'delete', 'table', 'ip', 'sink'], { namespace: 'a' });
+    }
+  }
+}
+
 /** New connections that are lost or leak while one rule set follows the other. */
 async function swapLoss(lab: FirewallLab, input: FirewallInput): Promise<void> {
   const fixed = { priority: 0, protocols: [{ protocol: 'udp' as const, ports: [[7000, 7000]] as [number, number][] }] };
@@ -132,7 +176,21 @@ async function swapLoss(lab: FirewallLab, input: FirewallInput): Promise<void> {
 }
 
 const lab = await firewallLab({ a: ['10.0.1.1'], b: ['10.0.1.2'] });
+let peers: Peers | undefined;
+const cleanup = async (): Promise<void> => {
+  await peers?.end();
+  await lab.cleanup();
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => void cleanup().finally(() => process.exit(130)));
+}
 try {
+  if (process.argv[4] !== 'alone') {
+    peers = await peersIn(lab).catch((error: unknown) => {
+      console.log(`firewalld, ufw: not compared: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    });
+  }
   // The receiver drops at once, so that only the way to it is measured.
   const sink = 'table ip sink { chain pre { type filter hook prerouting priority -400; policy drop; }; }\n';
   for (const size of sizes) {
@@ -143,8 +201,9 @@ try {
     await nft(lab, 'delete table ip sink', 'a');
     await applyTimes(lab, input);
     await swapLoss(lab, input);
+    await nft(lab, renderRemoval());
+    if (peers !== undefined) await comparePeers(lab, peers, input);
   }
-  console.log('firewalld, ufw: not compared');
 } finally {
-  await lab.cleanup();
+  await cleanup();
 }

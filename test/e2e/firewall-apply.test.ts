@@ -286,6 +286,23 @@ test('what we left and somebody else took away is noticed by the change that bui
   expect(await firewallEngine.observe?.(lab.machine, third)).toMatchObject({ state: 'ready' });
 });
 
+test('a foreign touch shows in the fingerprint, our own counters do not', async () => {
+  const held = wanted([ruleOf('http', [[80, 80]])]);
+  const look = () => firewallEngine.fingerprint?.(lab.machine, held);
+  await firewallEngine.apply(lab.machine, held, undefined);
+  const before = await look();
+  await open();
+  expect(await look()).toBe(before);
+  for (const touch of ['insert rule ip fw forward accept', 'flush map ip fw ingress_of', 'add chain ip fw_state x']) {
+    await nft(touch);
+    expect(await look()).not.toBe(before);
+    await firewallEngine.repair?.(lab.machine, held);
+    expect(await look()).toBe(before);
+  }
+  await nft('delete table ip fw');
+  await expect(look()).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+});
+
 test('a rule that comes back counts on, and another that gets its number starts at zero', async () => {
   const [http, other] = [ruleOf('http', [[80, 80]]), ruleOf('other', [[81, 81]])];
   const [both, one] = [wanted([http, other]), wanted([other])];

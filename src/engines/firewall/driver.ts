@@ -3,11 +3,11 @@ import { defineEngine, type Observation } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must, scratchUnless } from '#core/run.ts';
-import { tablesText } from '../nftables.ts';
-import { lockTable, stateTable } from './base.ts';
+import { stateTable } from './base.ts';
 import { canForbid, cutFlows } from './cut.ts';
 import { impliedRules } from './evaluate.ts';
 import { FirewallInput } from './input.ts';
+import { tablesLook } from './look.ts';
 import { parseMarker } from './marker.ts';
 import { formatNumber, impliedNumber, numberRules } from './numbers.ts';
 import { compiled, type FirewallPlan, forget, planFirewall, remember } from './plan.ts';
@@ -150,7 +150,7 @@ export const firewallEngine = defineEngine<FirewallInput>({
     // A namespace that is gone has taken its tables along.
     if (code === 0 && /\bfw(_lock|_state)?\b/.test(stdout)) await transact(machine, held, renderRemoval());
   },
-  fingerprint: (machine, { input }) => tablesText(machine, input.namespace, [table, lockTable, stateTable]),
+  fingerprint: tablesLook,
   /** Whatever stands there is replaced as a whole, in one transaction. */
   async repair(machine, held) {
     forget(machine, held);

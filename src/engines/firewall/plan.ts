@@ -4,6 +4,7 @@ import { baseDigest, lockMark, lockTable, stateTable } from './base.ts';
 import { compile } from './compile.ts';
 import { type Contents, contentsOf, sameContents } from './contents.ts';
 import type { FirewallInput } from './input.ts';
+import { forgetLook } from './look.ts';
 import { type Marker, markerOf, parseMarker } from './marker.ts';
 import type { FirewallModel } from './model.ts';
 import { readBack } from './readback.ts';
@@ -42,7 +43,10 @@ const left = new Map<string, Left>();
 
 const placeOf = (machine: Machine, { input }: Wanted): string => machine.namespace(input.namespace);
 
-export const forget = (machine: Machine, wanted: Wanted): boolean => left.delete(placeOf(machine, wanted));
+export function forget(machine: Machine, wanted: Wanted): void {
+  left.delete(placeOf(machine, wanted));
+  forgetLook(placeOf(machine, wanted));
+}
 
 export function remember(machine: Machine, wanted: Wanted, { model, after }: FirewallPlan): void {
   left.set(placeOf(machine, wanted), { model, contents: after });

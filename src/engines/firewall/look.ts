@@ -1,0 +1,57 @@
+import type { Artifact } from '#core/artifact.ts';
+import type { Machine } from '#core/machine.ts';
+import { must } from '#core/run.ts';
+import { tablesText } from '../nftables.ts';
+import { lockTable, stateTable } from './base.ts';
+import type { FirewallInput } from './input.ts';
+import { table } from './text.ts';
+
+/** A listing that takes longer than this many milliseconds is not made at every look. */
+const quick = 250;
+/** Then looking takes one part in so many of the time. */
+const share = 50;
+
+interface Look {
+  readonly brief: string;
+  readonly whole: string;
+  /** When it was made and how long the whole listing took, in milliseconds. */
+  readonly at: number;
+  readonly took: number;
+}
+
+const looks = new Map<string, Look>();
+
+export const forgetLook = (place: string): boolean => looks.delete(place);
+
+/**
+ * What the tables of ours hold, without counters. Neither nft nor /proc tells the kernel's generation, so a change can
+ * only be found by listing. At ten thousand rules that takes about a second, so what decides which classes are in force
+ * is listed at every look, and everything else as often as is cheap: there, about once a minute.
+ */
+export async function tablesLook(machine: Machine, { input }: Artifact<FirewallInput>): Promise<string> {
+  const place = machine.namespace(input.namespace);
+  const brief = await briefly(machine, input.namespace);
+  const began = performance.now();
+  const last = looks.get(place);
+  if (last?.brief === brief && last.took > quick && began - last.at < share * last.took) return brief + last.whole;
+  const whole = await tablesText(machine, input.namespace, [table, lockTable, stateTable]);
+  const now = performance.now();
+  looks.set(place, { brief, whole, at: now, took: now - began });
+  return brief + whole;
+}
+
+async function briefly(machine: Machine, namespace: string): Promise<string> {
+  const parts: string[] = [];
+  for (const words of [`table ${stateTable}`, `map ${table} egress_of`, `map ${table} ingress_of`]) {
+    const { stdout } = await must(machine, table, ['nft', 'list', ...words.split(' ')], { namespace });
+    // Elements of a hash have no order that lasts.
+    parts.push(
+      stdout
+        .split(/[\n,{}]/)
+        .map((it) => it.trim())
+        .sort()
+        .join('\n'),
+    );
+  }
+  return parts.join('\n');
+}
