@@ -44,19 +44,22 @@ const chains = ['forward', 'input', 'judge_egress', 'judge_ingress', 'allowed', 
 const maps = ['egress_of', 'ingress_of'];
 
 async function briefly(machine: Machine, namespace: string): Promise<string> {
-  const stdin = [
-    ...chains.map((it) => `list chain ${table} ${it}`),
-    ...maps.map((it) => `list map ${table} ${it}`),
-    `list table ${stateTable}`,
-  ];
-  const { stdout } = await must(machine, table, ['nft', '-s', '-f', '-'], {
-    namespace,
-    stdin: `${stdin.join('\n')}\n`,
-  });
-  // Elements of a hash have no order that lasts.
-  return stdout
-    .split(/[\n,{}]/)
-    .map((it) => it.trim())
-    .sort()
-    .join('\n');
+  const parts: string[] = [];
+  // One process each: nft 1.0.6 does not find the objects of several lists in one run.
+  for (const words of [
+    ...chains.map((it) => ['chain', table, it]),
+    ...maps.map((it) => ['map', table, it]),
+    ['table', stateTable],
+  ]) {
+    const { stdout } = await must(machine, table, ['nft', '-s', 'list', ...words.join(' ').split(' ')], { namespace });
+    // Elements of a hash have no order that lasts.
+    parts.push(
+      stdout
+        .split(/[\n,{}]/)
+        .map((it) => it.trim())
+        .sort()
+        .join('\n'),
+    );
+  }
+  return parts.join('\n');
 }
