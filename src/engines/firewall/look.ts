@@ -30,14 +30,15 @@ export const forgetLook = (place: string): boolean => looks.delete(place);
  */
 export async function tablesLook(machine: Machine, { input }: Artifact<FirewallInput>): Promise<string> {
   const place = machine.namespace(input.namespace);
-  const brief = await briefly(machine, input.namespace);
-  const began = performance.now();
   const last = looks.get(place);
-  if (last?.brief === brief && last.took > quick && began - last.at < share * last.took) return brief + last.whole;
+  const slow = last !== undefined && last.took > quick;
+  const brief = slow ? await briefly(machine, input.namespace) : '';
+  const began = performance.now();
+  if (slow && last.brief === brief && began - last.at < share * last.took) return last.whole;
   const whole = await tablesText(machine, input.namespace, [table, lockTable, stateTable]);
   const now = performance.now();
   looks.set(place, { brief, whole, at: now, took: now - began });
-  return brief + whole;
+  return whole;
 }
 
 const chains = ['forward', 'input', 'judge_egress', 'judge_ingress', 'allowed', 'denied', 'implied_deny'];
