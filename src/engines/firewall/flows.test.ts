@@ -31,5 +31,17 @@ test('many connections of one rule are cut by its number, but only if none of th
   expect(cutLines(flows, flows)).toEqual(['-D -f ipv4 -m 9\n']);
   expect(cutLines(flows.slice(1), flows)).toHaveLength(59);
   const unmarked = flows.map((it) => ({ ...it, mark: 0 }));
-  expect(cutLines(unmarked, unmarked)).toHaveLength(60);
+  expect(cutLines(unmarked, unmarked)).toEqual(['-D -f ipv4 -m 0 -s 198.51.100.1/32\n']);
+});
+
+test('of many connections, those of forbidden prefixes are cut by prefixes that hold none that may stay', () => {
+  const flow = (source: string, index: number) => line(5000 + index, 9).replace('src=198.51.100.1', `src=${source}`);
+  const forbidden = Array.from({ length: 200 }, (_, index) => flow(`20.1.${index >> 4}.${index & 15}`, index));
+  const fine = Array.from({ length: 200 }, (_, index) => flow(`20.0.${index >> 4}.${index & 15}`, index));
+  const both = [flow('20.0.0.200', 1), flow('20.0.0.200', 2)];
+  const [gone, kept] = [parseFlows([...forbidden, both[0]].join('\n')), parseFlows([...fine, both[1]].join('\n'))];
+  const lines = cutLines(gone, [...gone, ...kept]);
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toBe('-D -f ipv4 -m 9 -s 20.1.0.0/20\n');
+  expect(lines[1]).toContain('--orig-src 20.0.0.200');
 });

@@ -1,4 +1,4 @@
-import { address as addressOf, formatPrefix } from '#lib/ip.ts';
+import { address as addressOf, formatPrefix, type Prefix } from '#lib/ip.ts';
 import type { Packet } from './evaluate.ts';
 
 /** A connection that the kernel tracks, by both of its tuples. */
@@ -58,17 +58,17 @@ const crowd = 50;
 
 /**
  * The lines of a file for `conntrack --load-file` that cut `forbidden`. For every line the tool goes through all
- * connections, so many of one rule are cut together: by its number, if everything it let in has to go, else by the
- * widest prefixes in which nothing may stay. A connection that the rule lets in there at that very moment goes with them.
+ * connections, so many of one rule are cut together: by its number, if everything it let in has to go, else by prefixes
+ * in which nothing may stay. A connection that the rule lets in there at that very moment goes with them.
  */
 export function cutLines(forbidden: readonly Flow[], all: readonly Flow[]): readonly string[] {
   const existing = Map.groupBy(all, (it) => it.mark);
   const condemned = new Set(forbidden);
   return [...Map.groupBy(forbidden, (it) => it.mark)].flatMap(([mark, flows]) => {
     const each = flows.map((it) => `-D ${it.selector.join(' ')}\n`);
-    if (mark === 0 || flows.length < crowd) return each;
+    if (flows.length < crowd) return each;
     const together = existing.get(mark) ?? [];
-    if (flows.length === together.length) return [`-D -f ipv4 -m ${mark}\n`];
+    if (mark !== 0 && flows.length === together.length) return [`-D -f ipv4 -m ${mark}\n`];
     const byEnd = (['source', 'destination'] as const).map((end) => {
       const { cells, mixed } = cellsOf(together, condemned, end);
       const selected = cells.map((it) => `-D -f ipv4 -m ${mark} ${end === 'source' ? '-s' : '-d'} ${it}\n`);
@@ -78,7 +78,10 @@ export function cutLines(forbidden: readonly Flow[], all: readonly Flow[]): read
   });
 }
 
-/** The widest prefixes of which every flow is condemned, and the condemned flows of addresses that also keep some. */
+/**
+ * Prefixes of which every flow is condemned, as few as there can be and each as narrow as that allows, and the condemned
+ * flows of addresses that also keep some.
+ */
 function cellsOf(flows: readonly Flow[], condemned: ReadonlySet<Flow>, end: 'source' | 'destination') {
   const cells: string[] = [];
   const mixed: Flow[] = [];
@@ -89,7 +92,7 @@ function cellsOf(flows: readonly Flow[], condemned: ReadonlySet<Flow>, end: 'sou
   const visit = (low: number, high: number, prefix: { readonly base: number; readonly length: number }): void => {
     const doomed = (before[high] ?? 0) - (before[low] ?? 0);
     if (doomed === 0) return;
-    if (doomed === high - low) cells.push(formatPrefix(prefix));
+    if (doomed === high - low) cells.push(formatPrefix(spanning(sorted[low]?.at ?? 0, sorted[high - 1]?.at ?? 0)));
     else if (prefix.length === 32) {
       mixed.push(...sorted.slice(low, high).flatMap(({ flow }) => (condemned.has(flow) ? [flow] : [])));
     } else {
@@ -103,4 +106,12 @@ function cellsOf(flows: readonly Flow[], condemned: ReadonlySet<Flow>, end: 'sou
   };
   visit(0, sorted.length, { base: 0, length: 0 });
   return { cells, mixed };
+}
+
+/** The narrowest prefix that holds both addresses. */
+function spanning(first: number, last: number): Prefix {
+  // For equal addresses, too: nothing differs in 32 bits.
+  const length = Math.clz32(first ^ last);
+  const size = 2 ** (32 - length);
+  return { base: Math.floor(first / size) * size, length };
 }

@@ -25,8 +25,9 @@ export const forgetLook = (place: string): boolean => looks.delete(place);
 
 /**
  * What the tables of ours hold, without counters. Neither nft nor /proc tells the kernel's generation, so a change can
- * only be found by listing. At ten thousand rules that takes about a second, so the chains that every packet meets and
- * what decides which classes are in force are listed at every look, and everything else as often as is cheap: there, about once a minute.
+ * only be found by listing. At ten thousand rules that takes a second and more, so all chains and what decides which
+ * classes are in force are listed at every look, and the elements of the other maps as often as is cheap: there, about
+ * once a minute.
  */
 export async function tablesLook(machine: Machine, { input }: Artifact<FirewallInput>): Promise<string> {
   const place = machine.namespace(input.namespace);
@@ -41,18 +42,22 @@ export async function tablesLook(machine: Machine, { input }: Artifact<FirewallI
   return whole;
 }
 
-const chains = ['forward', 'input', 'judge_egress', 'judge_ingress', 'allowed', 'denied', 'implied_deny'];
-const maps = ['egress_of', 'ingress_of'];
-
 async function briefly(machine: Machine, namespace: string): Promise<string> {
   const parts: string[] = [];
-  // One process each: nft 1.0.6 does not find the objects of several lists in one run.
+  // One process each: nft 1.0.6 does not find the objects of several lists in one run. All chains at once, because for
+  // one of them it reads them all.
   for (const words of [
-    ...chains.map((it) => ['chain', table, it]),
-    ...maps.map((it) => ['map', table, it]),
-    ['table', stateTable],
+    `--terse list table ${table}`,
+    `list map ${table} egress_of`,
+    `list map ${table} ingress_of`,
+    `list table ${stateTable}`,
+    `list table ${lockTable}`,
   ]) {
-    const { stdout } = await must(machine, table, ['nft', '-s', 'list', ...words.join(' ').split(' ')], { namespace });
+    const { stdout } = await must(machine, table, ['nft', '-s', ...words.split(' ')], { namespace });
+    if (words.startsWith('--terse')) {
+      parts.push(stdout);
+      continue;
+    }
     // Elements of a hash have no order that lasts.
     parts.push(
       stdout
