@@ -1,4 +1,4 @@
-# Two commands: `sudo ./vauban up examples/cloud-ids` runs it, `sudo make test` proves it.
+# Two commands: `sudo ./vauban up examples/cloud-ids` runs it, `sudo ./test/run` (or `sudo make test`) proves it.
 .PHONY: test unit check
 
 test: ## Sets everything up and runs every test; without root the unit tests run and it says what was left out.

@@ -2,8 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Problem } from '#core/problem.ts';
 
-/** What a machine needs besides Node, by Debian package, with a program of it that tells whether it is there. */
-const packages: readonly { readonly name: string; readonly program: string; readonly backports?: true }[] = [
+export interface DebianPackage {
+  readonly name: string;
+  /** What tells that it is there: a program in the path, or the path of a file in which `*` may stand. */
+  readonly program: string;
+  /** Debian 12 has it, or a version of it that is new enough, in its backports only. */
+  readonly backports?: true;
+}
+
+/** What a machine needs besides Node. What only tests need stands in `test/packages.ts`. */
+export const enginePackages: readonly DebianPackage[] = [
   { name: 'nftables', program: 'nft' },
   { name: 'iproute2', program: 'ip' },
   { name: 'conntrack', program: 'conntrack' },
@@ -30,10 +38,10 @@ const shell = (command: string, options: { readonly show?: boolean } = {}) =>
 const isThere = (program: string): boolean =>
   program.startsWith('/') ? shell(`ls ${program}`).status === 0 : shell(`command -v ${program}`).status === 0;
 
-export const missingPackages = (): string[] => packages.filter((it) => !isThere(it.program)).map((it) => it.name);
+export const missingPackages = (): string[] => enginePackages.filter((it) => !isThere(it.program)).map((it) => it.name);
 
 /** Installs what is missing with apt; `say` tells how it goes on. Nothing is touched when everything is there. */
-export function installPackages(say: (text: string) => void): void {
+export function installPackages(say: (text: string) => void, packages = enginePackages): void {
   const missing = packages.filter((it) => !isThere(it.program));
   if (missing.length === 0) return;
   say(`installing ${missing.map((it) => it.name).join(', ')}`);

@@ -65,8 +65,13 @@ afterAll(async () => {
   await lab?.cleanup();
 });
 
-const ping = async (namespace: string, address: string): Promise<boolean> =>
-  (await lab.exec(['ping', '-c', '1', '-W', '1', address], { namespace })).code === 0;
+/** Whether an echo request is answered within a second. */
+const ping = async (namespace: string, address: string): Promise<boolean> => {
+  const { code, stderr } = await lab.exec(['ping', '-c', '1', '-W', '1', address], { namespace });
+  // A ping that cannot run at all would otherwise pass for an unreachable host.
+  if (code > 2) throw new Error(`ping: ${stderr}`);
+  return code === 0;
+};
 
 const connects = async (namespace: string, address: string, port: number): Promise<boolean> =>
   (await lab.exec(['timeout', '1', 'bash', '-c', `</dev/tcp/${address}/${port}`], { namespace })).code === 0;
