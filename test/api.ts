@@ -20,6 +20,7 @@ import { type Artifact, digestOfAll } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
 import type { HoldEvent, HoldRequest, HostLink, HostStatus } from '#core/host.ts';
 import { Problem } from '#core/problem.ts';
+import { newSealingKeys } from '#lib/seal.ts';
 import { artifactChanges } from '#plan/difference.ts';
 
 /** A host agent that holds whatever it is told, and does nothing else. */
@@ -87,6 +88,8 @@ export class PaperHost implements HostLink {
     }));
   }
 
+  async steer(): Promise<void> {}
+
   async reset(artifact: string): Promise<void> {
     this.resets.push(artifact);
   }
@@ -135,7 +138,15 @@ export async function startApi(options: { readonly rate?: number; readonly burst
   const logs = openLogStore({ path: join(folder, 'logs.db') });
   const audited: AuditEvent[] = [];
   const listeners = new Set<(change: ThreatChange) => void>();
-  const control = new Control({ store, host, operations, now, log: () => {}, onSnapshot: () => {} });
+  const control = new Control({
+    store,
+    host,
+    operations,
+    sealing: newSealingKeys().sealing,
+    now,
+    log: () => {},
+    onSnapshot: () => {},
+  });
   await control.start();
   const parts: ApiParts = {
     control,

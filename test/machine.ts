@@ -15,6 +15,8 @@ export interface TestMachine extends Machine {
   cleanup(): Promise<void>;
 }
 
+const nobody = { uid: 65_534, gid: 65_534 };
+
 export async function testMachine(): Promise<TestMachine> {
   const deployment = randomBytes(3).toString('hex');
   const folder = await mkdtemp(join(tmpdir(), `vbt-${deployment}-`));
@@ -35,7 +37,8 @@ export async function testMachine(): Promise<TestMachine> {
     state: join(folder, 'state'),
     run: join(folder, 'run'),
     home: resolve(import.meta.dirname, '..'),
-    users: { control: { uid: 65_534, gid: 65_534 } },
+    users: { control: nobody, edge: nobody, proxy: nobody, directory: nobody },
+    unseal: (value) => value,
     supervisor: { ensure: absent, remove: absent, signal: absent, status: absent },
     namespace,
     exec,

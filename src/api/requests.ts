@@ -8,7 +8,14 @@ import { Name } from '#core/resource.ts';
 export const SiteRequest = z.strictObject({
   files: z
     .array(
-      z.strictObject({ path: z.string().max(1000).describe('Name for messages.'), text: z.string().describe('YAML.') }),
+      z.strictObject({
+        path: z.string().max(1000).describe('Name for messages.'),
+        text: z.string().describe('YAML.'),
+        attachments: z
+          .record(z.string().max(1000), z.string().max(1_048_576))
+          .optional()
+          .describe('Contents of the files that it names with `!file PATH`, by that path.'),
+      }),
     )
     .min(1)
     .max(1000)

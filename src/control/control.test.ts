@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { digestOfAll } from '#core/artifact.ts';
 import type { HoldRequest, HostLink, HostStatus } from '#core/host.ts';
 import { Problem } from '#core/problem.ts';
+import { newSealingKeys } from '#lib/seal.ts';
 import { Control } from './control.ts';
 import { Operations } from './operations.ts';
 import { openDatabase } from './store/database.ts';
@@ -54,6 +55,7 @@ function imaginedHost() {
       revert: async (): Promise<void> => host.expire(),
       observe: async () => [],
       reset: async () => {},
+      steer: async () => {},
     } satisfies HostLink,
   };
   return host;
@@ -73,6 +75,7 @@ function setup() {
       return new Date(time);
     };
     const control = new Control({
+      sealing: newSealingKeys().sealing,
       store,
       host: host.link,
       operations: new Operations({ now }),

@@ -4,10 +4,12 @@ import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
 import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
 import { emptySnapshot, snapshotOf } from '#core/snapshot.ts';
 import { type AnyKind, kindNamed } from '#kinds/index.ts';
+import type { SealingKeys } from '#lib/seal.ts';
 import { inSentence } from '#lib/text.ts';
 import { admit, type Unread, withoutImplied } from '#plan/admit.ts';
 import { compile } from '#plan/compile.ts';
 import { artifactChanges, type Difference, type ResourceChange, resourceChanges } from '#plan/difference.ts';
+import { recall, sealed } from '#plan/secrets.ts';
 import { type Declared, dotted, parseResource, parseSite, type SiteFile } from '#plan/site.ts';
 import { patienceAfter, settlement } from './agreement.ts';
 import type { Operation, Operations } from './operations.ts';
@@ -41,6 +43,8 @@ export interface ControlParts {
   readonly store: ResourceStore;
   readonly host: HostLink;
   readonly operations: Operations;
+  /** What secrets are sealed with before they are written down. */
+  readonly sealing: SealingKeys;
   readonly now: () => Date;
   readonly log: (text: string, fields?: Readonly<Record<string, unknown>>) => void;
   /** Told before the machine is changed; what it logs from then on may be by these rules. */
@@ -366,9 +370,16 @@ export class Control {
       return { snapshot: snapshotOf(rows.map((it) => it.resource)) };
     }
     const { declared, ...unread } = this.#declared(change);
-    const admission = admit(declared, this.#snapshot, unread);
+    const { sealing } = this.#parts;
+    const recalled = declared.map((it) => recall(it, this.stored(it.project, it.kind, it.name)?.resource, sealing));
+    const problems = [...unread.problems, ...recalled.flatMap((it) => it.problems)];
+    const admission = admit(
+      recalled.map((it) => it.declared),
+      this.#snapshot,
+      { ...unread, problems },
+    );
     if (admission.problems.length > 0) throw refusal(change, admission.problems);
-    return { snapshot: admission.snapshot };
+    return { snapshot: snapshotOf(admission.snapshot.resources.map((it) => sealed(it, sealing))) };
   }
 
   async #wasInForce(revision: number): Promise<boolean> {

@@ -15,6 +15,12 @@ export interface Deployment {
   readonly scan: string;
 }
 
+/** Where the host agent keeps the key that opens sealed secrets; root's alone. */
+export const openingKeyOf = ({ hostState }: Pick<Deployment, 'hostState'>): string => `${hostState}/sealing.key`;
+/** Where control keeps what it seals secrets with. */
+export const sealingKeysOf = ({ controlState }: Pick<Deployment, 'controlState'>): string =>
+  `${controlState}/sealing.json`;
+
 export const DEFAULT_STATE = '/var/lib/vauban';
 
 export function deploymentAt(state: string = DEFAULT_STATE): Deployment {
@@ -31,6 +37,14 @@ export function deploymentAt(state: string = DEFAULT_STATE): Deployment {
     scan: `${run}/scan`,
   };
 }
+
+/** System users of every deployment on a machine; see {@link SystemUsers}. */
+export const userNames = {
+  control: 'vauban',
+  edge: 'vauban-edge',
+  proxy: 'vauban-proxy',
+  directory: 'vauban-directory',
+} as const;
 
 /** What `vauban up` wrote down about a deployment; everybody may read it. */
 export interface Settings {

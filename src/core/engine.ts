@@ -2,6 +2,12 @@ import type * as z from 'zod';
 import type { Artifact } from './artifact.ts';
 import type { Machine } from './machine.ts';
 
+/** One part of an artifact, and the state that it shall be in: a load balancer's server, and `drain`. */
+export interface Steering {
+  readonly part: string;
+  readonly state: string;
+}
+
 /** What an engine tells about one artifact that it holds. */
 export interface Observation {
   readonly artifact: string;
@@ -40,6 +46,11 @@ export interface Engine<I> {
   /** Replaces what somebody else has changed, whatever it is. Default: `apply` with nothing held. */
   repair?(machine: Machine, held: Artifact<I>): Promise<void>;
   observe?(machine: Machine, held: Artifact<I>): Promise<Observation>;
+  /**
+   * Changes the state of one part for as long as nobody changes it back: memberships are state, not revisions. Which
+   * states there are, the engine says; it throws INVALID_REQUEST for others. `apply` keeps what was steered.
+   */
+  steer?(machine: Machine, held: Artifact<I>, to: Steering): Promise<void>;
 }
 
 export const defineEngine = <I>(engine: Engine<I>): Engine<I> => Object.freeze(engine);

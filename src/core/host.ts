@@ -19,6 +19,13 @@ export type HoldRequest = z.infer<typeof HoldRequest>;
 export const RevisionRequest = z.strictObject({ revision: z.int().min(0).max(Number.MAX_SAFE_INTEGER) });
 export const ArtifactRequest = z.strictObject({ artifact: ArtifactId });
 
+export const SteerRequest = z.strictObject({
+  artifact: ArtifactId,
+  part: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,250}$/),
+  state: z.string().regex(/^[a-z][a-z-]{0,30}$/),
+});
+export type SteerRequest = z.infer<typeof SteerRequest>;
+
 export const ExecRequest = z.strictObject({
   artifact: ArtifactId,
   argv: z.array(z.string().max(131_072)).min(1).max(1000),
@@ -92,4 +99,6 @@ export interface HostLink {
   observe(): Promise<readonly Observation[]>;
   /** Restarts the sandbox of an artifact. */
   reset(artifact: string): Promise<void>;
+  /** Puts one part of an artifact into a state, such as a load balancer's server into `drain`. */
+  steer(request: SteerRequest): Promise<void>;
 }

@@ -51,6 +51,24 @@ export interface Supervisor {
   status(name: string): Promise<ServiceStatus | undefined>;
 }
 
+/** Ids of one unprivileged system user, with a group of its own. */
+export interface SystemUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Each process that speaks to strangers has a user of its own, and can read nothing of the others. */
+export interface SystemUsers {
+  /** Control and the metadata servers. */
+  readonly control: SystemUser;
+  /** The sign-in and decision service. */
+  readonly edge: SystemUser;
+  /** The load balancer. */
+  readonly proxy: SystemUser;
+  /** The directory server. */
+  readonly directory: SystemUser;
+}
+
 export interface Machine {
   /** Short id of this deployment; every kernel object carries it. */
   readonly deployment: string;
@@ -61,12 +79,14 @@ export interface Machine {
   /** Folder of the source tree, for files that engines need (rules, images). */
   readonly home: string;
   /** Unprivileged system users and their ids. */
-  readonly users: { readonly control: { readonly uid: number; readonly gid: number } };
+  readonly users: SystemUsers;
   readonly supervisor: Supervisor;
   /** Runs a program without a shell. Never throws for a non-zero exit code. */
   exec(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Writes a file all or nothing (temporary name, fsync, rename). Creates folders. */
   writeFile(path: string, content: string | Uint8Array, mode?: number): Promise<void>;
+  /** Opens a value that control has sealed (see `lib/seal.ts`); plain text comes back as it is. */
+  unseal(value: string): string;
   /** Full name of a network namespace from its short name; `netns(5)` keeps it under /run/netns. */
   namespace(name: string): string;
   /** Tells how a long step goes on; shown live to whoever waits for it. */

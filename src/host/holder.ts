@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Artifact, digestOfAll, inOrder } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
-import type { HoldEvent, HoldRequest, HostStatus } from '#core/host.ts';
+import type { HoldEvent, HoldRequest, HostStatus, SteerRequest } from '#core/host.ts';
 import { asProblem, Problem } from '#core/problem.ts';
 import { byText } from '#lib/text.ts';
 import type { Holding, Journal, OpenChange } from './journal.ts';
@@ -137,6 +137,19 @@ export class Holder {
   async observe(): Promise<readonly Observation[]> {
     const seen = await this.#mender.observe(this.artifacts);
     return seen.sort((a, b) => byText(a.artifact, b.artifact));
+  }
+
+  async steer({ artifact, part, state }: SteerRequest): Promise<void> {
+    const held = this.artifacts.find((it) => it.id === artifact);
+    const steer = this.#parts.engines.get(held?.engine ?? '')?.steer;
+    if (held === undefined || steer === undefined) {
+      throw new Problem('NOT_FOUND', {
+        at: artifact,
+        message: held === undefined ? 'it is not held here' : 'it has no parts that can be steered',
+        fix: 'Try again when the change that is being applied is over.',
+      });
+    }
+    await steer(this.#parts.machine, held, { part, state });
   }
 
   /** Looks for what drifted and puts it right. Steps aside as soon as a change comes. Gives how much was mended. */

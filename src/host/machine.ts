@@ -1,4 +1,6 @@
-import type { Machine } from '#core/machine.ts';
+import type { Machine, SystemUsers } from '#core/machine.ts';
+import { Problem } from '#core/problem.ts';
+import { isSealed, unseal } from '#lib/seal.ts';
 import { run } from './exec.ts';
 import { writeFile } from './files.ts';
 import { s6Supervisor } from './supervisor.ts';
@@ -9,11 +11,27 @@ export interface MachineSetting {
   readonly state: string;
   readonly run: string;
   readonly home: string;
-  readonly control: { readonly uid: number; readonly gid: number };
+  readonly users: SystemUsers;
+  /** Opens sealed values; without it none can be opened. */
+  readonly openingKey?: string;
   readonly progress: (text: string) => void;
 }
 
 export const namespaceOf = (deployment: string, name: string): string => `vb-${deployment}.${name}`;
+
+function opened(value: string, key: string | undefined): string {
+  if (!isSealed(value)) return value;
+  try {
+    return unseal(key ?? '', value);
+  } catch (cause) {
+    throw new Problem('ENGINE_FAILED', {
+      at: 'sealed value',
+      message: 'it cannot be opened here: it was sealed for another deployment',
+      fix: 'Apply the site again with the secret itself.',
+      cause,
+    });
+  }
+}
 
 /** This very machine, as engines may use it. */
 export function thisMachine(setting: MachineSetting): Machine {
@@ -23,7 +41,7 @@ export function thisMachine(setting: MachineSetting): Machine {
     state: setting.state,
     run: setting.run,
     home: setting.home,
-    users: { control: setting.control },
+    users: setting.users,
     supervisor: s6Supervisor({
       scan: `${setting.run}/scan`,
       definitions: `${setting.run}/services`,
@@ -38,6 +56,7 @@ export function thisMachine(setting: MachineSetting): Machine {
       );
     },
     writeFile,
+    unseal: (value) => opened(value, setting.openingKey),
     namespace,
     progress: setting.progress,
   };

@@ -1,7 +1,7 @@
 import { chmod, chown, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type * as z from 'zod';
-import { ArtifactRequest, type HoldEvent, HoldRequest, RevisionRequest } from '#core/host.ts';
+import { ArtifactRequest, type HoldEvent, HoldRequest, RevisionRequest, SteerRequest } from '#core/host.ts';
 import { asProblem, Problem, problems } from '#core/problem.ts';
 import type { Holder } from './holder.ts';
 
@@ -41,6 +41,7 @@ export async function serveHost(parts: HostServerParts): Promise<Server> {
     confirm: async (body) => holder.confirm(parsed(RevisionRequest, body).revision),
     revert: async (body) => holder.revert(parsed(RevisionRequest, body).revision),
     reset: async (body) => parts.reset(parsed(ArtifactRequest, body).artifact),
+    steer: async (body) => holder.steer(parsed(SteerRequest, body)),
   };
   const server = createServer((request, response) => {
     void answer(verbs, request, response);

@@ -48,6 +48,12 @@ export const Tag = z
   )
   .meta({ id: 'Tag', examples: ['server'] });
 
+/**
+ * A field whose value is sealed as soon as it is accepted: it is shown to nobody again. In a site file it is best taken
+ * from a file: `!file PATH`. `x-secret` reaches JSON Schema, docs and whoever seals.
+ */
+export const secret = () => z.string().min(1).max(65_536).meta({ 'x-secret': true });
+
 export const Description = z.string().max(2048).default('').describe('Free text for people.');
 
 export const Labels = z

@@ -2,48 +2,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Deployment, Settings } from '#core/deployment.ts';
+import { type Deployment, openingKeyOf, type Settings, sealingKeysOf } from '#core/deployment.ts';
+import type { SystemUser } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { namespaceOf } from '#host/machine.ts';
 import { s6Supervisor } from '#host/supervisor.ts';
+import { newSealingKeys } from '#lib/seal.ts';
 import type { Program } from './program.ts';
 
-export interface Ids {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** The unprivileged user that control runs as. */
-export function ensureUser(): Ids {
-  const id = (flag: string): number | undefined => {
-    const { status, stdout } = spawnSync('id', [flag, 'vauban'], { encoding: 'utf8' });
-    return status === 0 ? Number(stdout) : undefined;
-  };
-  if (id('-u') === undefined) {
-    spawnSync('useradd', [
-      '--system',
-      '--user-group',
-      '--home-dir',
-      '/nonexistent',
-      '--no-create-home',
-      '--shell',
-      '/usr/sbin/nologin',
-      'vauban',
-    ]);
-  }
-  const [uid, gid] = [id('-u'), id('-g')];
-  if (uid === undefined || gid === undefined) {
-    throw new Problem('HOST_UNFIT', {
-      at: 'user vauban',
-      message: 'it could not be made',
-      fix: 'Make a system user and group named vauban.',
-    });
-  }
-  return { uid, gid };
-}
-
 /** Folders, certificate, token and settings; what is there already is kept. */
-export function ensureState(deployment: Deployment, ids: Ids, settings: Settings): void {
+export function ensureState(deployment: Deployment, ids: SystemUser, settings: Settings): void {
   mkdirSync(deployment.state, { recursive: true, mode: 0o755 });
   mkdirSync(deployment.hostState, { recursive: true, mode: 0o711 });
   chmodSync(deployment.hostState, 0o711);
@@ -56,9 +24,21 @@ export function ensureState(deployment: Deployment, ids: Ids, settings: Settings
   writeFileSync(`${deployment.state}/settings.json`, `${JSON.stringify(settings)}\n`);
   ensureToken(deployment, ids);
   ensureCertificate(deployment, ids, settings);
+  ensureSealing(deployment, ids);
 }
 
-function ensureToken(deployment: Deployment, ids: Ids): void {
+/** Control can seal secrets and the host agent can open them; both halves are made together, once. */
+function ensureSealing(deployment: Deployment, ids: SystemUser): void {
+  const opening = openingKeyOf(deployment);
+  const sealing = sealingKeysOf(deployment);
+  if (existsSync(opening) && existsSync(sealing)) return;
+  const keys = newSealingKeys();
+  writeFileSync(opening, keys.opening, { mode: 0o600 });
+  writeFileSync(sealing, JSON.stringify(keys.sealing), { mode: 0o600 });
+  chownSync(sealing, ids.uid, ids.gid);
+}
+
+function ensureToken(deployment: Deployment, ids: SystemUser): void {
   const own = `${deployment.apiFolder}/admin.token`;
   if (!existsSync(own)) writeFileSync(own, `vbn_${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
   const theirs = `${deployment.controlState}/admin.token`;
@@ -67,7 +47,7 @@ function ensureToken(deployment: Deployment, ids: Ids): void {
 }
 
 /** A certificate for the API of this deployment, which the command line trusts and nothing else has to. */
-function ensureCertificate(deployment: Deployment, ids: Ids, { host }: Settings): void {
+function ensureCertificate(deployment: Deployment, ids: SystemUser, { host }: Settings): void {
   const key = `${deployment.apiFolder}/server.key`;
   const certificate = `${deployment.apiFolder}/server.crt`;
   const valid =
@@ -131,7 +111,7 @@ export async function ensureScan(deployment: Deployment): Promise<void> {
 /** Host and control under supervision; another version of the program restarts them, and nothing else. */
 export async function ensureProcesses(
   deployment: Deployment,
-  ids: Ids,
+  ids: SystemUser,
   { home, node: path }: Program,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {

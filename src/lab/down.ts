@@ -7,7 +7,8 @@ import { engines } from '#host/engines.ts';
 import { fileJournal } from '#host/journal.ts';
 import { requireLock } from '#host/lock.ts';
 import { thisMachine } from '#host/machine.ts';
-import { ensureUser, stopProcess, stopProcesses } from './deployment.ts';
+import { ensureUsers } from '#host/users.ts';
+import { stopProcess, stopProcesses } from './deployment.ts';
 import { leftovers, removeLeftovers } from './doctor.ts';
 
 /**
@@ -36,7 +37,7 @@ async function takeAway(deployment: Deployment, options: Parameters<typeof takeD
     state: deployment.hostState,
     run: deployment.run,
     home: new URL('../..', import.meta.url).pathname.replace(/\/$/, ''),
-    control: ensureUser(),
+    users: ensureUsers(),
     progress: () => {},
   });
   const held = await heldArtifacts(deployment).catch((error: unknown) => {

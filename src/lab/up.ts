@@ -6,7 +6,8 @@ import type { HealthItem } from '#control/health.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { asProblem, Problem } from '#core/problem.ts';
 import { requireLock } from '#host/lock.ts';
-import { ensureProcesses, ensureScan, ensureState, ensureUser, isSupervised } from './deployment.ts';
+import { ensureUsers } from '#host/users.ts';
+import { ensureProcesses, ensureScan, ensureState, isSupervised } from './deployment.ts';
 import { requireFit } from './doctor.ts';
 import { installPackages } from './install.ts';
 import { ensureProgram } from './program.ts';
@@ -24,7 +25,7 @@ export async function bringUp({ deployment, settings, say, environment }: UpPart
   requireRoot('up');
   installPackages(say);
   requireFit();
-  const ids = ensureUser();
+  const ids = ensureUsers().control;
   ensureState(deployment, ids, settings);
   const lock = requireLock(`${deployment.state}/.lock`, '`vauban up` or `vauban down`');
   try {

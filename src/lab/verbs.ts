@@ -9,7 +9,7 @@ import { readSite } from '#cli/site.ts';
 import type { Operation } from '#control/operations.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { DEFAULT_STATE } from '#core/deployment.ts';
-import { ensureUser } from './deployment.ts';
+import { ensureUsers } from '#host/users.ts';
 import { examine, leftovers, removeLeftovers, requireFit } from './doctor.ts';
 import { takeDown } from './down.ts';
 import { installPackages } from './install.ts';
@@ -142,7 +142,7 @@ export const setup = buildCommand({
     requireRoot('setup');
     installPackages((text) => this.note(`${this.style.dim('==>')} ${text}`));
     requireFit();
-    ensureUser();
+    ensureUsers();
     this.print('This machine has everything.');
   },
 });

@@ -10,6 +10,7 @@ import {
   LineCounter,
   type Node,
   Parser,
+  type ScalarTag,
   visit,
   type YAMLError,
 } from 'yaml';
@@ -44,6 +45,39 @@ export interface Limits {
   readonly depth?: number;
 }
 
+/** Contents of files that a document names with `!file PATH`, by the path as it is written there. */
+export type Attachments = Readonly<Record<string, string>>;
+
+class FileReference {
+  readonly path: string;
+  constructor(path: string) {
+    this.path = path;
+  }
+}
+
+/** `privateKey: !file key.pem`: whoever sends the document sends the file along, and its contents stand there instead. */
+const fileTag: ScalarTag = {
+  tag: '!file',
+  resolve: (text) => new FileReference(text),
+  identify: (value) => value instanceof FileReference,
+};
+
+const newComposer = (): Composer =>
+  new Composer({ prettyErrors: false, uniqueKeys: true, strict: true, logLevel: 'silent', customTags: [fileTag] });
+
+/** The files that a document names; of what is not YAML, those before the mistake. */
+export function filesNamed(text: string): readonly string[] {
+  const found = new Set<string>();
+  for (const document of newComposer().compose(new Parser().parse(text), false, text.length)) {
+    visit(document, {
+      Scalar: (_, { value }) => {
+        if (value instanceof FileReference) found.add(value.path);
+      },
+    });
+  }
+  return [...found];
+}
+
 /**
  * Parses YAML 1.2 (or JSON) into plain data that remembers its places. Aliases are refused: they are the usual way to
  * make a small text explode. Returns the mistakes instead of throwing.
@@ -51,6 +85,7 @@ export interface Limits {
 export function parseDocuments(
   text: string,
   limits: Limits = {},
+  attachments: Attachments = {},
 ): { readonly documents: readonly PlacedDocument[]; readonly mistakes: readonly Mistake[] } {
   const { bytes = 4 * 1024 * 1024, depth = 32 } = limits;
   const size = Buffer.byteLength(text);
@@ -74,11 +109,11 @@ export function parseDocuments(
       mistakes: [{ place: placeAt(tooDeep), message: `nested deeper than ${depth} levels`, fix }],
     };
   }
-  const composer = new Composer({ prettyErrors: false, uniqueKeys: true, strict: true, logLevel: 'silent' });
+  const composer = newComposer();
   const mistakes: Mistake[] = [];
   const documents: PlacedDocument[] = [];
   for (const document of composer.compose(tokens, false, text.length)) {
-    const own = mistakesOf(document, text, placeAt);
+    const own = [...mistakesOf(document, text, placeAt), ...attach(document, attachments, placeAt)];
     mistakes.push(...own);
     if (own.length > 0) continue;
     const root = document.contents;
@@ -88,6 +123,30 @@ export function parseDocuments(
     });
   }
   return { documents, mistakes };
+}
+
+/** Puts the contents of files where they are named. */
+function attach(
+  document: Document.Parsed,
+  attachments: Attachments,
+  placeAt: (offset: number) => Place,
+): readonly Mistake[] {
+  const mistakes: Mistake[] = [];
+  visit(document, {
+    Scalar: (_, node) => {
+      if (!(node.value instanceof FileReference)) return;
+      const { path } = node.value;
+      const contents = Object.hasOwn(attachments, path) ? attachments[path] : undefined;
+      node.value = contents ?? '';
+      if (contents !== undefined) return;
+      mistakes.push({
+        place: placeAt(node.range?.[0] ?? 0),
+        message: path === '' ? 'no file is named' : `there is no file ${path}`,
+        fix: 'Name a file that can be read; its path counts from the folder of the site file.',
+      });
+    },
+  });
+  return mistakes;
 }
 
 const megabytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1).replace('.0', '');
@@ -157,7 +216,7 @@ function inWords({ code, message, pos }: YAMLError, text: string): Omit<Mistake,
       return { message: message.charAt(0).toLowerCase() + message.slice(1), fix: 'Correct the YAML.' };
     case 'TAG_RESOLVE_FAILED':
       return {
-        message: 'tags (!name) are not allowed here',
+        message: 'tags (!name) other than !file are not allowed here',
         fix: 'Write the plain value; a text may stand in quotes.',
       };
     case 'BAD_SCALAR_START':

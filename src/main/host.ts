@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
-import { deploymentAt } from '#core/deployment.ts';
+import { deploymentAt, openingKeyOf } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
 import type { SandboxInput } from '#engines/sandbox/input.ts';
 import { placeOf } from '#engines/sandbox/input.ts';
@@ -12,6 +11,7 @@ import { requireLock } from '#host/lock.ts';
 import { thisMachine } from '#host/machine.ts';
 import { serveHost } from '#host/server.ts';
 import { serveSession } from '#host/session.ts';
+import { systemUsers } from '#host/users.ts';
 
 /** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
 
@@ -19,8 +19,7 @@ const deployment = deploymentAt(process.argv[2]);
 const log = (text: string): void =>
   console.log(JSON.stringify({ time: new Date().toISOString(), process: 'host', text }));
 
-const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'vauban'], { encoding: 'utf8' }));
-const control = { uid: idOf('-u'), gid: idOf('-g') };
+const users = systemUsers();
 
 const progress = new EventEmitter();
 const machine = thisMachine({
@@ -28,7 +27,8 @@ const machine = thisMachine({
   state: deployment.hostState,
   run: deployment.run,
   home: new URL('../..', import.meta.url).pathname.replace(/\/$/, ''),
-  control,
+  users,
+  openingKey: await readFile(openingKeyOf(deployment), 'utf8'),
   progress: (text) => {
     progress.emit('text', text);
   },
@@ -64,7 +64,7 @@ const sandbox = (artifact: string): SandboxInput | undefined =>
 const server = await serveHost({
   holder,
   socket: deployment.hostSocket,
-  gid: control.gid,
+  gid: users.control.gid,
   exec: (request, socket, head) =>
     serveSession({ machine, sandboxOf: (artifact) => sandbox(artifact)?.name }, request, socket, head),
   reset: async (artifact) => {

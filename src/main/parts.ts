@@ -14,9 +14,10 @@ import { sqliteStore } from '#control/store/sqlite.ts';
 import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
-import type { Deployment } from '#core/deployment.ts';
+import { type Deployment, sealingKeysOf } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
 import { requireLock } from '#host/lock.ts';
+import type { SealingKeys } from '#lib/seal.ts';
 
 export interface Running {
   readonly parts: ApiParts;
@@ -61,6 +62,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     store,
     host,
     operations,
+    sealing: JSON.parse(readFileSync(sealingKeysOf(deployment), 'utf8')) as SealingKeys,
     now,
     log,
     onCandidate: (snapshot) => logging.expect(snapshot),

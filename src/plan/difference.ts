@@ -3,6 +3,7 @@ import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
 import { kindNamed } from '#kinds/index.ts';
 import { instance } from '#kinds/instance/kind.ts';
 import { canonical } from '#lib/hash.ts';
+import { isSealed } from '#lib/seal.ts';
 import { exposure } from './exposure.ts';
 
 export interface FieldChange {
@@ -81,9 +82,14 @@ function fieldChanges(was: Resource | undefined, is: Resource | undefined): Fiel
     const a = before.get(field);
     const b = after.get(field);
     if (canonical(a) === canonical(b)) return [];
-    return [{ field, ...(a === undefined ? {} : { before: a }), ...(b === undefined ? {} : { after: b }) }];
+    return [
+      { field, ...(a === undefined ? {} : { before: shown(a) }), ...(b === undefined ? {} : { after: shown(b) }) },
+    ];
   });
 }
+
+/** Nobody learns anything from the box that a secret is kept in. */
+const shown = (value: unknown): unknown => (typeof value === 'string' && isSealed(value) ? '(secret)' : value);
 
 /** Leaves by path; an empty list or mapping is a leaf, a list of plain values too. */
 function flat(value: unknown, path = '', into = new Map<string, unknown>()): Map<string, unknown> {

@@ -60,7 +60,7 @@ const texts: readonly (readonly [title: string, text: string, ...expected: strin
   [
     'a tag',
     'project: !!js/function lab\n',
-    'site.yaml:1:10: tags (!name) are not allowed here -> Write the plain value; a text may stand in quotes.',
+    'site.yaml:1:10: tags (!name) other than !file are not allowed here -> Write the plain value; a text may stand in quotes.',
   ],
   ['an empty file', '', 'site.yaml: no project is declared -> Begin the file with `project: NAME`.'],
   [

@@ -2,7 +2,7 @@ import type { ProblemDocument } from '#core/problem.ts';
 import { keyOf, namePattern, nameRule, projectPattern, projectRule, type ResourceKey } from '#core/resource.ts';
 import { singleName } from '#kinds/define.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
-import { type PlacedDocument, parseDocuments } from '#lib/document.ts';
+import { type Attachments, type PlacedDocument, parseDocuments } from '#lib/document.ts';
 import { didYouMean, inSentence } from '#lib/text.ts';
 import { parseBy } from './issues.ts';
 
@@ -10,6 +10,8 @@ import { parseBy } from './issues.ts';
 export interface SiteFile {
   readonly path: string;
   readonly text: string;
+  /** Contents of the files that it names with `!file`. */
+  readonly attachments?: Attachments | undefined;
 }
 
 /** A resource as a person wrote it, parsed by its kind. */
@@ -41,7 +43,7 @@ export function parseSite(files: readonly SiteFile[]): ParsedSite {
   const projects = new Set<string>();
   const seen = new Map<string, string>();
   for (const file of files) {
-    const { documents, mistakes } = parseDocuments(file.text);
+    const { documents, mistakes } = parseDocuments(file.text, {}, file.attachments);
     for (const { place, message, fix } of mistakes) {
       problems.push(invalid(`${file.path}:${place.line}:${place.column}`, message, fix));
     }

@@ -52,6 +52,7 @@ export function localHost(socket: string): HostLink {
     revert: (revision) => call<void>('revert', { revision }),
     observe: () => call<readonly Observation[]>('observe'),
     reset: (artifact) => call<void>('reset', { artifact }),
+    steer: (request) => call<void>('steer', request),
   };
 }
 

@@ -1,0 +1,106 @@
+import * as z from 'zod';
+import type { ProblemDocument } from '#core/problem.ts';
+import type { Resource } from '#core/resource.ts';
+import { kindNamed } from '#kinds/index.ts';
+import { isSealed, markFor, markOf, type SealingKeys, seal } from '#lib/seal.ts';
+import { unwrapped } from './issues.ts';
+import type { Declared } from './site.ts';
+
+type Path = readonly (string | number)[];
+
+/**
+ * Secrets come in plain, are checked plain, and are kept sealed. This is the step before the checks: a secret that is the
+ * one we have becomes its sealed form, so that declaring it again changes nothing. A sealed value that is not the one we
+ * have was copied from elsewhere; nobody could open it.
+ */
+export function recall(
+  declared: Declared,
+  before: Resource | undefined,
+  keys: SealingKeys,
+): { readonly declared: Declared; readonly problems: readonly ProblemDocument[] } {
+  const problems: ProblemDocument[] = [];
+  const spec = mapSecrets(declared.kind.spec, declared.spec, (value, path) => {
+    const known = at(before?.spec, path);
+    if (value === known) return value;
+    if (isSealed(value)) {
+      problems.push({
+        code: 'INVALID_DOCUMENT',
+        at: declared.place(path),
+        message: 'this sealed value is not the one that is kept here',
+        fix: 'Write the secret itself, or name its file: `!file PATH`.',
+      });
+    }
+    return typeof known === 'string' && markOf(known) === markFor(keys, value) ? known : value;
+  });
+  return { declared: { ...declared, spec }, problems };
+}
+
+/** The step after the checks: nothing that leaves here is in plain text. */
+export const sealed = (resource: Resource, keys: SealingKeys): Resource => {
+  const spec = mapSecrets(kindNamed(resource.kind)?.spec, resource.spec, (value) =>
+    isSealed(value) ? value : seal(keys, value),
+  );
+  return spec === resource.spec ? resource : { ...resource, spec };
+};
+
+/** Whether a field is kept sealed. */
+export const isSecret = (schema: unknown): boolean =>
+  schema instanceof z.ZodType && z.globalRegistry.get(schema)?.['x-secret'] === true;
+
+const known = new WeakMap<object, boolean>();
+
+/** Whether a schema has a secret anywhere; most have none, and their specs need no walk. */
+function holdsSecrets(schema: unknown): boolean {
+  const here = unwrapped(schema);
+  if (!(here instanceof z.ZodType)) return false;
+  const before = known.get(here);
+  if (before !== undefined) return before;
+  const inner =
+    here instanceof z.ZodObject
+      ? Object.values(here.shape)
+      : here instanceof z.ZodArray
+        ? [here.element]
+        : here instanceof z.ZodRecord
+          ? [here.valueType]
+          : [];
+  const holds = isSecret(here) || inner.some(holdsSecrets);
+  known.set(here, holds);
+  return holds;
+}
+
+/** The same value with its secrets replaced; the very same object when none was. */
+function mapSecrets(schema: unknown, value: unknown, replace: (secret: string, path: Path) => string): unknown {
+  if (!holdsSecrets(schema)) return value;
+  const walk = (schema: unknown, value: unknown, path: Path): unknown => {
+    if (value === undefined || value === null) return value;
+    const here = unwrapped(schema);
+    if (here instanceof z.ZodString) return isSecret(here) ? replace(String(value), path) : value;
+    if (here instanceof z.ZodArray)
+      return same(
+        value as unknown[],
+        (value as unknown[]).map((it, index) => walk(here.element, it, [...path, index])),
+      );
+    const inner =
+      here instanceof z.ZodObject
+        ? (field: string): unknown => here.shape[field]
+        : here instanceof z.ZodRecord
+          ? (): unknown => here.valueType
+          : undefined;
+    if (inner === undefined) return value;
+    const entries = Object.entries(value as object);
+    const mapped = entries.map(([field, it]) => walk(inner(field), it, [...path, field]));
+    const changed = entries.some(([, it], index) => it !== mapped[index]);
+    return changed ? Object.fromEntries(entries.map(([field], index) => [field, mapped[index]])) : value;
+  };
+  return walk(schema, value, []);
+}
+
+const same = (before: unknown[], after: unknown[]): unknown[] =>
+  before.every((it, index) => it === after[index]) ? before : after;
+
+const at = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (inner, step) =>
+      inner !== null && typeof inner === 'object' ? (inner as Record<string, unknown>)[step] : undefined,
+    value,
+  );
