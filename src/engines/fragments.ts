@@ -10,7 +10,7 @@ import type { NatFragment } from './nat/input.ts';
 import type { SandboxFragment } from './sandbox/assemble.ts';
 import type { SuricataInput } from './suricata/input.ts';
 import type { UlogdInput } from './ulogd/input.ts';
-import type { UplinkInput } from './uplink/input.ts';
+import type { UplinkFragment } from './uplink/input.ts';
 
 /** What kinds may add to engines. Several resources may add to one artifact; the engine's `assemble` joins them. */
 export interface EngineFragments {
@@ -25,7 +25,7 @@ export interface EngineFragments {
   readonly sandbox: SandboxFragment;
   readonly suricata: SuricataInput;
   readonly ulogd: UlogdInput;
-  readonly uplink: UplinkInput;
+  readonly uplink: UplinkFragment;
 }
 
 /** A fragment with the key of the resource that gave it. */

@@ -20,7 +20,7 @@ const wanted: Artifact<UplinkInput> = {
   engine: 'uplink',
   owners: [],
   needs: [],
-  input: { namespace: 'internet', interface: 'up0', resolver: '192.0.2.53' },
+  input: { namespace: 'internet', interface: 'up0', out: { resolver: '192.0.2.53' }, reached: [] },
 };
 
 async function join(a: readonly [string, string, string], b: readonly [string, string, string]): Promise<void> {
@@ -141,4 +141,48 @@ test('it is ready, notices what is taken away, and mends it; told twice it is th
   expect((await ready())?.state).toBe('failed');
   await uplinkEngine.apply(machine, wanted, undefined);
   expect(await ping('host', '198.51.100.1')).toBe(true);
+});
+
+const reached: Artifact<UplinkInput> = {
+  ...wanted,
+  input: { namespace: 'internet', interface: 'up0', reached: ['203.0.113.0/24'] },
+};
+
+test('a machine that may look in reaches hosts at their addresses; they reach neither it nor the world', async () => {
+  await uplinkEngine.remove(machine, wanted);
+  const before = await state();
+  await uplinkEngine.apply(machine, reached, undefined);
+  expect(await ping('machine', '203.0.113.9')).toBe(true);
+  const { stdout } = await lab.exec(['ip', '-o', '-4', 'addr', 'show', 'dev', `vbu-${machine.deployment}`], {
+    namespace: 'machine',
+  });
+  const own = / inet ([\d.]+)/.exec(stdout)?.[1] ?? '';
+  expect(own).toMatch(/^198\.19\./);
+  expect(await ping('host', own)).toBe(false);
+  expect(await ping('host', '198.51.100.1')).toBe(false);
+  expect(await ping('lan', '203.0.113.9')).toBe(false);
+  expect((await uplinkEngine.observe?.(machine, reached))?.state).toBe('ready');
+
+  await uplinkEngine.remove(machine, reached);
+  expect(await state()).toBe(before);
+});
+
+test('looking in and going out are one link; what is no more asked for is taken away', async () => {
+  const both = { ...wanted, input: { ...wanted.input, reached: reached.input.reached } };
+  await uplinkEngine.apply(machine, both, undefined);
+  expect(await ping('machine', '203.0.113.9')).toBe(true);
+  expect(await ping('host', '198.51.100.1')).toBe(true);
+  await uplinkEngine.apply(machine, reached, both);
+  expect(await ping('host', '198.51.100.1')).toBe(false);
+  expect(await ping('machine', '203.0.113.9')).toBe(true);
+  await uplinkEngine.apply(machine, wanted, reached);
+  expect(await ping('machine', '203.0.113.9')).toBe(false);
+  expect(await ping('host', '198.51.100.1')).toBe(true);
+});
+
+test('a way that the machine has already is left to its owner, and said', async () => {
+  await uplinkEngine.remove(machine, wanted);
+  await lab.sh('ip route add 203.0.113.0/24 via 198.51.100.1', { namespace: 'machine' });
+  await expect(uplinkEngine.apply(machine, reached, undefined)).rejects.toMatchObject({ code: 'CONFLICTING' });
+  await lab.sh('ip route del 203.0.113.0/24', { namespace: 'machine' });
 });

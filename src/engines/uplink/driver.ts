@@ -19,25 +19,29 @@ import {
 type Wanted = Artifact<UplinkInput>;
 
 const SERVICE = 'dns.machine';
+/** The resolver of the simulated internet (RFC 5737). */
+const INTERNET_RESOLVER = '192.0.2.1';
 const configOf = (machine: Machine): string => `${machine.run}/dns/machine.conf`;
 
 /**
- * A namespace's way out through the machine: a link, one table in the machine's own namespace, forwarding for that link,
- * and a resolver. The only engine that touches the machine's own namespace; `remove` leaves it as it was.
+ * What joins a namespace to the machine: a link, one table in the machine's own namespace, and for a way out forwarding for
+ * that link and a resolver; for a way in routes on the machine. The only engine that touches the machine's own namespace; `remove` leaves it as it was.
  */
 export const uplinkEngine = defineEngine<UplinkInput>({
   name: 'uplink',
   input: UplinkInput,
 
   async apply(machine, wanted) {
-    const outside = await defaultInterfaces(machine);
-    if (outside.length === 0) {
+    const { out, reached } = wanted.input;
+    const outside = out === undefined ? [] : await defaultInterfaces(machine);
+    if (out !== undefined && outside.length === 0) {
       throw new Problem('UNMET', {
         at: wanted.id,
         message: 'this machine has no default route, so it leads nowhere',
         fix: 'Give the machine a way to the internet, or set `internet: { uplink: none }`.',
       });
     }
+    await refuseTaken(machine, wanted);
     const link = await ensureLink(machine, wanted);
     const before = switchedOnOf((await listing(machine)).stdout);
     const off: string[] = [];
@@ -47,18 +51,21 @@ export const uplinkEngine = defineEngine<UplinkInput>({
     // The table first: what it closes is closed before anything is forwarded.
     const table = renderMachine({ deployment, link, outside, switchedOn });
     await must(machine, wanted.id, ['nft', '-f', '-'], { stdin: table });
-    const settings = [...switchedOn, portOf(deployment)].map((it) => `net.ipv4.conf.${it}.forwarding=1`);
-    await must(machine, wanted.id, ['sysctl', '-q', '-w', ...settings]);
-    await machine.writeFile(configOf(machine), renderResolver(link), 0o644);
-    await machine.supervisor.ensure({ name: SERVICE, argv: ['dnsmasq', `--conf-file=${configOf(machine)}`] });
+    await setForwarding(
+      machine,
+      before.filter((it) => !switchedOn.includes(it)),
+      0,
+    );
+    await setForwarding(machine, [...switchedOn, ...(out === undefined ? [] : [portOf(deployment)])], 1);
+    await ensureRoutes(machine, wanted, link);
+    await (out === undefined ? removeResolver(machine) : ensureResolver(machine, link));
+    if (reached.length > 0) await tellNames(machine);
   },
 
   async remove(machine) {
-    await machine.supervisor.remove(SERVICE);
-    await rm(configOf(machine), { force: true });
+    await removeResolver(machine);
     const { code, stdout } = await listing(machine);
-    const settings = switchedOnOf(stdout).map((it) => `net.ipv4.conf.${it}.forwarding=0`);
-    if (settings.length > 0) await machine.exec(['sysctl', '-q', '-e', '-w', ...settings]);
+    await setForwarding(machine, switchedOnOf(stdout), 0);
     await machine.exec(['ip', 'link', 'delete', portOf(machine.deployment)]);
     if (code === 0) await machine.exec(['nft', 'delete', 'table', 'ip', tableOf(machine.deployment)]);
   },
@@ -90,6 +97,59 @@ async function addressOf(machine: Machine, name: string): Promise<string | undef
   return / inet ([\d.]+)\//.exec(stdout)?.[1];
 }
 
+async function setForwarding(machine: Machine, names: readonly string[], value: 0 | 1): Promise<void> {
+  if (names.length === 0) return;
+  await machine.exec(['sysctl', '-q', '-e', '-w', ...names.map((it) => `net.ipv4.conf.${it}.forwarding=${value}`)]);
+}
+
+async function ensureResolver(machine: Machine, link: LinkAddresses): Promise<void> {
+  await machine.writeFile(configOf(machine), renderResolver(link), 0o644);
+  await machine.supervisor.ensure({ name: SERVICE, argv: ['dnsmasq', `--conf-file=${configOf(machine)}`] });
+}
+
+async function removeResolver(machine: Machine): Promise<void> {
+  await machine.supervisor.remove(SERVICE);
+  await rm(configOf(machine), { force: true });
+}
+
+const routesOf = async (machine: Machine): Promise<string[]> =>
+  (await machine.exec(['ip', '-4', '-o', 'route', 'show', 'table', 'main'])).stdout.split('\n');
+
+/** A prefix that the machine has a way to already, another deployment's or its owner's, is left alone. */
+async function refuseTaken(machine: Machine, { id, input }: Wanted): Promise<void> {
+  const routes = await routesOf(machine);
+  for (const prefix of input.reached) {
+    const other = routes.find(
+      (line) => line.startsWith(`${prefix} `) && !line.includes(` dev ${portOf(machine.deployment)} `),
+    );
+    if (other === undefined) continue;
+    throw new Problem('CONFLICTING', {
+      at: id,
+      message: `this machine has a way to ${prefix} already: ${other.trim()}`,
+      fix: 'Take that down first (another deployment’s, most likely), or set `internet: { access: none }`.',
+    });
+  }
+}
+
+/** The machine's ways into the namespace: exactly those that are wanted. */
+async function ensureRoutes(machine: Machine, { id, input }: Wanted, link: LinkAddresses): Promise<void> {
+  const port = portOf(machine.deployment);
+  const own = (await routesOf(machine)).filter((line) => line.includes(` dev ${port} `) && line.includes(' via '));
+  const gone = own.map((line) => line.split(' ')[0] ?? '').filter((it) => !input.reached.includes(it));
+  const batch = [
+    ...gone.map((it) => `route del ${it} dev ${port}`),
+    ...input.reached.map((it) => `route replace ${it} via ${link.inside} dev ${port} src ${link.machine}`),
+  ];
+  if (batch.length > 0) await must(machine, id, ['ip', '-batch', '-'], { stdin: `${batch.join('\n')}\n` });
+}
+
+/** Where systemd-resolved serves the machine, it asks the namespace for names below `.internet`; elsewhere names stay unknown. */
+async function tellNames(machine: Machine): Promise<void> {
+  const port = portOf(machine.deployment);
+  if ((await machine.exec(['resolvectl', 'dns', port, INTERNET_RESOLVER])).code !== 0) return;
+  await machine.exec(['resolvectl', 'domain', port, '~internet']);
+}
+
 /** The link, both of its ends; a half of one is made anew. */
 async function ensureLink(machine: Machine, { id, input }: Wanted): Promise<LinkAddresses> {
   const port = portOf(machine.deployment);
@@ -110,9 +170,14 @@ async function ensureLink(machine: Machine, { id, input }: Wanted): Promise<Link
   const batch = [
     `addr replace ${link.inside}/30 dev ${input.interface}`,
     `link set ${input.interface} up`,
-    `route replace default via ${link.machine} dev ${input.interface}`,
-    `route replace ${input.resolver}/32 via ${link.machine} dev ${input.interface}`,
+    ...(input.out === undefined
+      ? []
+      : [
+          `route replace default via ${link.machine} dev ${input.interface}`,
+          `route replace ${input.out.resolver}/32 via ${link.machine} dev ${input.interface}`,
+        ]),
   ];
+  if (input.out === undefined) await machine.exec(['ip', 'route', 'delete', 'default', 'dev', input.interface], inside);
   await must(machine, id, ['ip', '-batch', '-'], { ...inside, stdin: `${batch.join('\n')}\n` });
   return link;
 }
@@ -136,6 +201,12 @@ async function lacking(machine: Machine, { input }: Wanted): Promise<string | un
   if (code !== 0) return 'the table in the machine’s own namespace is gone';
   const there = await machine.exec(['nft', 'list', 'table', 'ip', 'uplink'], { namespace: input.namespace });
   if (there.code !== 0) return 'the table of the uplink is gone';
+  const routes = await routesOf(machine);
+  const missing = input.reached.find(
+    (it) => !routes.some((line) => line.startsWith(`${it} via `) && line.includes(port)),
+  );
+  if (missing !== undefined) return `the machine’s way to ${missing} is gone`;
+  if (input.out === undefined) return undefined;
   const outside = await defaultInterfaces(machine);
   if (outside.length === 0) return undefined;
   if (

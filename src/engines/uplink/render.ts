@@ -36,7 +36,7 @@ const around = [
 export interface MachineSide {
   readonly deployment: string;
   readonly link: LinkAddresses;
-  /** Interfaces that lead out of the machine. */
+  /** Interfaces that lead out of the machine, for a namespace that may go out. None: it may not. */
   readonly outside: readonly string[];
   /** Those of them that forwarded nothing before; forwarding is for our links only. */
   readonly switchedOn: readonly string[];
@@ -48,6 +48,10 @@ export function renderMachine({ deployment, link, outside, switchedOn }: Machine
   const port = portOf(deployment);
   const out = outside.map((it) => `"${it}"`).join(', ');
   const closed = switchedOn.map((it) => `    iifname "${it}" oifname != "${PORTS}*" drop\n`).join('');
+  const mayGoOut = outside.length > 0;
+  const names = mayGoOut ? `    ip daddr ${link.machine} meta l4proto . th dport { tcp . 53, udp . 53 } accept\n` : '';
+  const onward = mayGoOut ? `    iifname "${port}" oifname { ${out} } accept\n` : '';
+  const translated = mayGoOut ? `    ip saddr ${link.inside} oifname { ${out} } masquerade\n` : '';
   return `table ip ${table}
 delete table ip ${table}
 table ip ${table} {
@@ -56,21 +60,18 @@ table ip ${table} {
     type filter hook input priority -10; policy accept;
     iifname != "${port}" accept
     ct state established,related accept
-    ip daddr ${link.machine} meta l4proto . th dport { tcp . 53, udp . 53 } accept
-    drop
+${names}    drop
   }
   chain forward {
     type filter hook forward priority -10; policy accept;
     iifname "${port}" ip daddr { ${around.join(', ')} } drop
-    iifname "${port}" oifname { ${out} } accept
-    iifname "${port}" drop
+${onward}    iifname "${port}" drop
     oifname "${port}" ct state established,related accept
     oifname "${port}" drop
 ${closed}  }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${link.inside} oifname { ${out} } masquerade
-  }
+${translated}  }
 }
 `;
 }
@@ -79,34 +80,46 @@ ${closed}  }
 export const switchedOnOf = (listing: string): readonly string[] =>
   (/comment "switched on: ?([^".]*)\."/.exec(listing)?.[1] ?? '').split(' ').filter((it) => it !== '');
 
-/** The table in the namespace: everything leaves as the link's own address, and nothing comes in. */
-export const renderInside = (
-  { interface: port, resolver }: UplinkInput,
-  link: LinkAddresses,
-): string => `table ip uplink
+/**
+ * The table in the namespace: everything leaves as the link's own address, and nothing comes in but what the machine
+ * itself may reach.
+ */
+export function renderInside({ interface: port, out, reached }: UplinkInput, link: LinkAddresses): string {
+  const from =
+    reached.length === 0
+      ? ''
+      : `    iifname "${port}" ip saddr ${link.machine} ip daddr { ${reached.join(', ')} } accept\n`;
+  const onward =
+    out === undefined
+      ? `    oifname "${port}" ct state established,related accept\n    oifname "${port}" drop\n`
+      : `    oifname "${port}" ip daddr ${out.resolver} drop\n`;
+  const names =
+    out === undefined
+      ? ''
+      : `    ip daddr ${out.resolver} meta l4proto { tcp, udp } th dport 53 dnat to ${link.machine}\n`;
+  return `table ip uplink
 delete table ip uplink
 table ip uplink {
   chain forward {
     type filter hook forward priority 0; policy accept;
     iifname "${port}" ct state established,related accept
-    iifname "${port}" drop
-    oifname "${port}" ip daddr ${resolver} drop
-  }
+${from}    iifname "${port}" drop
+${onward}  }
   chain input {
     type filter hook input priority 0; policy accept;
     iifname "${port}" ct state established,related accept
-    iifname "${port}" drop
+${from}    iifname "${port}" drop
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    ip daddr ${resolver} meta l4proto { tcp, udp } th dport 53 dnat to ${link.machine}
-  }
+${names}  }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     oifname "${port}" snat to ${link.inside}
   }
 }
 `;
+}
 
 /** A resolver on the machine's end of the link that asks whatever the machine itself asks. */
 export const renderResolver = (link: LinkAddresses): string =>

@@ -1,6 +1,15 @@
 import * as z from 'zod';
+import { formatPrefix } from '#lib/ip.ts';
+import { EXTERNAL_POOL } from '../address/external.ts';
 import { defineKind } from '../define.ts';
-import { INTERNET, internetNamespace, internetResolver, MACHINE_RESOLVER, UPLINK } from '../network/fabric.ts';
+import {
+  INTERNET,
+  INTERNET_ROUTER,
+  internetNamespace,
+  internetResolver,
+  MACHINE_RESOLVER,
+  UPLINK,
+} from '../network/fabric.ts';
 
 export const InternetSpec = z
   .strictObject({
@@ -9,6 +18,12 @@ export const InternetSpec = z
       .default('none')
       .describe(
         '`none`: only hosts of your own. `host`: also the real internet, through this machine and under its address; private addresses around the machine stay out of reach.',
+      ),
+    access: z
+      .enum(['none', 'host'])
+      .default('none')
+      .describe(
+        '`host`: programs on this machine (a browser, curl) reach what stands in the simulated internet at its address, and where systemd-resolved serves the machine, by its name. Nothing there reaches the machine.',
       ),
   })
   .meta({
@@ -19,6 +34,8 @@ export const InternetSpec = z
   });
 
 export type InternetSpec = z.infer<typeof InternetSpec>;
+
+const isJoined = (spec: InternetSpec): boolean => spec.uplink === 'host' || spec.access === 'host';
 
 export const internet = defineKind<InternetSpec>({
   kind: 'internet',
@@ -33,13 +50,28 @@ export const internet = defineKind<InternetSpec>({
     ...(before?.spec.uplink === 'host' && after?.spec.uplink !== 'host'
       ? ['cuts hosts off from the real internet']
       : []),
+    ...(after?.spec.access === 'host' && before?.spec.access !== 'host'
+      ? ['lets programs on this machine reach the simulated internet']
+      : []),
   ],
-  columns: [{ title: 'UPLINK', value: ({ spec }) => spec.uplink }],
+  columns: [
+    { title: 'UPLINK', value: ({ spec }) => spec.uplink },
+    { title: 'ACCESS', value: ({ spec }) => spec.access },
+  ],
   feeds: {
-    namespace: ({ spec }) => (spec.uplink === 'host' ? [internetNamespace] : []),
+    namespace: ({ spec }) => (isJoined(spec) ? [internetNamespace] : []),
     dnsmasq: ({ spec }) => (spec.uplink === 'host' ? [{ ...internetResolver, upstream: [MACHINE_RESOLVER] }] : []),
     uplink: ({ spec }) =>
-      spec.uplink === 'host' ? [{ namespace: INTERNET, interface: UPLINK, resolver: MACHINE_RESOLVER }] : [],
+      isJoined(spec)
+        ? [
+            {
+              namespace: INTERNET,
+              interface: UPLINK,
+              ...(spec.uplink === 'host' ? { out: { resolver: MACHINE_RESOLVER } } : {}),
+              reached: spec.access === 'host' ? [formatPrefix(EXTERNAL_POOL), `${INTERNET_ROUTER}/32`] : [],
+            },
+          ]
+        : [],
   },
   example: { internet: { uplink: 'host' } },
 });
