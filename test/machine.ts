@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Machine, RunOptions, RunResult } from '#core/machine.ts';
+import { authorityIn } from '#host/authority.ts';
 
 /** A machine for end-to-end tests: it really runs programs, in namespaces of its own. */
 export interface TestMachine extends Machine {
@@ -39,6 +40,7 @@ export async function testMachine(): Promise<TestMachine> {
     home: resolve(import.meta.dirname, '..'),
     users: { control: nobody, edge: nobody, proxy: nobody, directory: nobody },
     unseal: (value) => value,
+    authority: authorityIn(join(folder, 'state', 'authority'), deployment),
     supervisor: { ensure: absent, remove: absent, signal: absent, status: absent },
     namespace,
     exec,

@@ -69,6 +69,30 @@ export interface SystemUsers {
   readonly directory: SystemUser;
 }
 
+export interface IssueRequest {
+  /** Under which it is kept: the same id gives the same certificate as long as it is good. */
+  readonly id: string;
+  /** DNS names; a leading `*.` is allowed. */
+  readonly names: readonly string[];
+  /** IPv4 addresses. */
+  readonly addresses: readonly string[];
+}
+
+export interface Issued {
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM, PKCS #8. */
+  readonly privateKey: string;
+}
+
+/** The deployment's own certificate authority, for what only its own hosts and engines have to trust. */
+export interface Authority {
+  /** Its certificate, PEM. */
+  certificate(): Promise<string>;
+  /** A certificate for servers and clients, kept and renewed. */
+  issue(wanted: IssueRequest): Promise<Issued>;
+}
+
 export interface Machine {
   /** Short id of this deployment; every kernel object carries it. */
   readonly deployment: string;
@@ -81,6 +105,7 @@ export interface Machine {
   /** Unprivileged system users and their ids. */
   readonly users: SystemUsers;
   readonly supervisor: Supervisor;
+  readonly authority: Authority;
   /** Runs a program without a shell. Never throws for a non-zero exit code. */
   exec(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Writes a file all or nothing (temporary name, fsync, rename). Creates folders. */

@@ -1,6 +1,7 @@
 import type { Machine, SystemUsers } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { isSealed, unseal } from '#lib/seal.ts';
+import { authorityIn } from './authority.ts';
 import { run } from './exec.ts';
 import { writeFile } from './files.ts';
 import { s6Supervisor } from './supervisor.ts';
@@ -48,6 +49,7 @@ export function thisMachine(setting: MachineSetting): Machine {
       logs: `${setting.state}/logs`,
       namespace,
     }),
+    authority: authorityIn(`${setting.state}/authority`, setting.deployment),
     exec: (argv, options = {}) => {
       const { namespace: inside, ...rest } = options;
       return run(

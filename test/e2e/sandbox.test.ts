@@ -59,6 +59,22 @@ test('the serial log holds what the startup script said and how it ended', async
   expect(log).toContain('startup-script exit status 0');
 });
 
+test('a host trusts what the deployment’s own authority issues, and goes on to when the list is made anew', async () => {
+  const { certificate } = await world.machine.authority.issue({
+    id: 'here',
+    names: ['www.gstatic.com'],
+    addresses: [],
+  });
+  const ways = ['-CApath /etc/ssl/certs', '-CAfile /etc/ssl/certs/ca-certificates.crt'];
+  for (const [when, first] of Object.entries({ 'at boot': 'true', 'made anew': 'update-ca-certificates' })) {
+    for (const way of ways) {
+      const command = `${first} >/dev/null 2>&1; openssl verify ${way} <<'END'\n${certificate}END`;
+      const { stdout, stderr } = await inside(world, server, command);
+      expect(`${when} ${way} ${stdout}${stderr}`).toContain('stdin: OK');
+    }
+  }
+});
+
 test('curl of Debian 11 sends the raw spaces of the document, and nginx takes the request', async () => {
   const { stdout: version } = await inside(world, server, 'curl --version');
   expect(version).toMatch(/^curl 7\.74\.0 /);

@@ -96,6 +96,7 @@ async function writeBundle(machine: Machine, input: SandboxInput, place: Sandbox
   await machine.writeFile(`${place.bundle}/config.json`, renderConfig(input, { place, netns }), 0o600);
   await machine.writeFile(`${place.bundle}/handed/hosts`, renderHosts(input), 0o644);
   await machine.writeFile(`${place.bundle}/handed/resolv.conf`, renderResolver(input.resolver), 0o644);
+  await machine.writeFile(`${place.bundle}/handed/authority.crt`, await machine.authority.certificate(), 0o644);
   await machine.writeFile(`${place.bundle}/handed/startup-script`, input.startupScript ?? '', 0o755);
 }
 
