@@ -1,4 +1,5 @@
 import { assembleDns } from './dnsmasq/assemble.ts';
+import { assembleEdges } from './edge/assemble.ts';
 import { assembleFirewalls } from './firewall/assemble.ts';
 import type { Assemble, EngineFragments } from './fragments.ts';
 import { assembleImages } from './image/assemble.ts';
@@ -26,4 +27,5 @@ export const assemblers: { readonly [E in keyof EngineFragments]: Assemble<Engin
   suricata: assembleSuricata,
   ulogd: assembleUlogd,
   uplink: assembleUplinks,
+  edge: assembleEdges,
 };

@@ -1,5 +1,6 @@
 import type { Artifact } from '#core/artifact.ts';
 import type { DnsFragment } from './dnsmasq/input.ts';
+import type { EdgeFragment } from './edge/input.ts';
 import type { FirewallFragment } from './firewall/assemble.ts';
 import type { ImageInput } from './image/image.ts';
 import type { LinkFragment } from './link/input.ts';
@@ -26,6 +27,7 @@ export interface EngineFragments {
   readonly suricata: SuricataInput;
   readonly ulogd: UlogdInput;
   readonly uplink: UplinkFragment;
+  readonly edge: EdgeFragment;
 }
 
 /** A fragment with the key of the resource that gave it. */

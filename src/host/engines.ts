@@ -1,5 +1,6 @@
 import type { Engine } from '#core/engine.ts';
 import { dnsmasqEngine } from '#engines/dnsmasq/driver.ts';
+import { edgeEngine } from '#engines/edge/driver.ts';
 import { firewallEngine } from '#engines/firewall/driver.ts';
 import { imageEngine } from '#engines/image/driver.ts';
 import { linkEngine } from '#engines/link/driver.ts';
@@ -28,6 +29,7 @@ const all: readonly AnyEngine[] = [
   suricataEngine,
   ulogdEngine,
   uplinkEngine,
+  edgeEngine,
 ];
 
 export type Engines = ReadonlyMap<string, AnyEngine>;

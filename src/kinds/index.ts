@@ -11,6 +11,7 @@ import { network } from './network/kind.ts';
 import { packetMirroring } from './packet-mirroring/kind.ts';
 import { privateConnection } from './private-connection/kind.ts';
 import { projectMetadata } from './project-metadata/kind.ts';
+import { roleBinding } from './role-binding/kind.ts';
 import { route } from './route/kind.ts';
 import { router } from './router/kind.ts';
 import { ruleSet } from './rule-set/kind.ts';
@@ -43,6 +44,7 @@ export const kinds: readonly AnyKind[] = [
   ruleSet,
   idsEndpoint,
   packetMirroring,
+  roleBinding,
 ];
 
 const byName = new Map(kinds.flatMap((it) => [[it.kind, it] as const, [it.plural, it] as const]));

@@ -1,6 +1,7 @@
 import type { Resource, Snapshot } from '#core/resource.ts';
 import { keyOf } from '#core/resource.ts';
 import type { DnsFragment } from '#engines/dnsmasq/input.ts';
+import type { EdgeProject } from '#engines/edge/sections/project.ts';
 import type { FirewallFragment } from '#engines/firewall/assemble.ts';
 import { firewallId } from '#engines/firewall/assemble.ts';
 import type { LinkFragment } from '#engines/link/input.ts';
@@ -9,6 +10,7 @@ import { natId } from '#engines/nat/assemble.ts';
 import type { NatFragment } from '#engines/nat/input.ts';
 import { numericId } from '../allocation.ts';
 import {
+  edgeNamespace,
   GATEWAY_MAC,
   INTERNET,
   INTERNET_ROUTER,
@@ -126,3 +128,10 @@ export const toRecords = (resource: Instance): readonly DnsFragment[] =>
   });
 
 export const projectNumber = (project: string): string => numericId(`project/${project}`).slice(0, 12);
+
+/** What every fragment of the edge service carries. */
+export const edgeProject = (project: string): EdgeProject => ({
+  id: project,
+  number: projectNumber(project),
+  namespace: edgeNamespace(project),
+});

@@ -19,6 +19,8 @@ export const MACHINE_RESOLVER = '192.0.2.53';
 export const networkNamespace = (project: string, network: string): string =>
   network === INTERNET ? INTERNET : `net.${project}.${network}`;
 export const instanceNamespace = (project: string, instance: string): string => `vm.${project}.${instance}`;
+/** Where the load balancer and the edge service of a project stand. */
+export const edgeNamespace = (project: string): string => `edge.${project}`;
 export const endpointNamespace = (project: string, endpoint: string): string => `ids.${project}.${endpoint}`;
 
 /** An interface name of at most 15 characters that is the same for the same key. */

@@ -1,0 +1,13 @@
+import type { Machine } from '#core/machine.ts';
+import { must } from '#core/run.ts';
+import type { EdgePaths } from './paths.ts';
+
+/**
+ * The folder in which the sockets of the edge service and of the load balancer meet; both drivers make it. It is sticky:
+ * each of the two makes files of its own there, and neither can put one in the place of another's.
+ */
+export async function makeMeetingFolder(machine: Machine, at: string, { run }: Pick<EdgePaths, 'run'>): Promise<void> {
+  const { edge, proxy } = machine.users;
+  await must(machine, at, ['install', '-d', '-m', '0755', `${machine.run}/edge`]);
+  await must(machine, at, [...['install', '-d', '-o', String(edge.uid), '-g', String(proxy.gid), '-m', '3770', run]]);
+}

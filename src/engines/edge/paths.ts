@@ -1,0 +1,48 @@
+/** Where the edge of one project stands. `run` and `state` are folders of the machine. */
+export interface EdgePaths {
+  /** Owner is the edge service, group the load balancer, mode 3770: their sockets meet here. */
+  readonly run: string;
+  /** The edge service's whole input, replaced by a rename. 0640, root and the edge service. */
+  readonly input: string;
+  /** The load balancer asks here (SPOE). */
+  readonly spoe: string;
+  /** Pages: `/_gcp_iap/*`, the sign-in host, the tunnel host. */
+  readonly web: string;
+  /** The load balancer's admin socket, over which decisions are pushed and taken back. */
+  readonly runtime: string;
+  /** Sessions, keys, the provider's storage; the edge service's alone. */
+  readonly state: string;
+  readonly database: string;
+  /** Keys that sign assertions, rotated. */
+  readonly keys: string;
+  /** One JSON object a line: decisions, sign-ins. */
+  readonly log: string;
+}
+
+export function edgePaths(places: { readonly run: string; readonly state: string }, project: string): EdgePaths {
+  const run = `${places.run}/edge/${project}`;
+  const state = `${places.state}/edge/${project}`;
+  return {
+    run,
+    input: `${run}/edge.json`,
+    spoe: `${run}/spoe.sock`,
+    web: `${run}/web.sock`,
+    runtime: `${run}/runtime.sock`,
+    state,
+    database: `${state}/edge.db`,
+    keys: `${state}/keys.json`,
+    log: `${places.state}/events/edge/${project}.jsonl`,
+  };
+}
+
+/** Asked of the edge service by its driver, on its web socket only. */
+export const HEALTH_PATH = '/_vauban/health';
+
+/** What it answers. */
+export interface EdgeHealth {
+  /** Hash of the input that is in force. */
+  readonly input: string;
+  /** Why the latest file is not in force, when it is not. */
+  readonly refused?: string;
+  readonly counters: Readonly<Record<string, number>>;
+}

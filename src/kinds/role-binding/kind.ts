@@ -1,0 +1,53 @@
+import { roleTitles } from '#access/policy/role.ts';
+import type { Resource } from '#core/resource.ts';
+import { defineKind } from '../define.ts';
+import { edgeNamespace } from '../network/fabric.ts';
+import { toEdge } from './edge.ts';
+import { RoleBindingSpec } from './spec.ts';
+
+export const roleBinding = defineKind<RoleBindingSpec>({
+  kind: 'roleBinding',
+  plural: 'roleBindings',
+  title: 'Role binding',
+  spec: RoleBindingSpec,
+  meaning: (before, after) => [...sentences('no longer lets', before, after), ...sentences('lets', after, before)],
+  columns: [
+    { title: 'ROLE', value: ({ spec }) => roleTitles[spec.role] },
+    { title: 'ON', value: ({ spec }) => spec.instance ?? 'project' },
+    { title: 'MEMBERS', value: ({ spec }) => spec.members.join(',') },
+    { title: 'CONDITION', value: ({ spec }) => spec.condition?.title ?? '' },
+  ],
+  feeds: {
+    namespace: ({ project }) => [{ name: edgeNamespace(project) }],
+    edge: (resource) => toEdge(resource),
+  },
+  example: {
+    'web-users': { role: 'roles/iap.httpsResourceAccessor', members: ['user:alice@example.com'] },
+  },
+});
+
+/** What the first gives that the second does not. */
+function sentences(
+  verb: string,
+  one: Resource<RoleBindingSpec> | undefined,
+  other: Resource<RoleBindingSpec> | undefined,
+): readonly string[] {
+  if (one === undefined) return [];
+  const same =
+    other !== undefined && placeOf(one) === placeOf(other) && conditionOf(one) === conditionOf(other)
+      ? other.spec.members
+      : [];
+  return one.spec.members
+    .filter((it) => !same.includes(it))
+    .map((it) => `${verb} ${it} into ${placeOf(one)}${conditionOf(one)}`);
+}
+
+const placeOf = ({ spec }: Resource<RoleBindingSpec>): string => {
+  if (spec.role === 'roles/iap.tunnelResourceAccessor') {
+    return spec.instance === undefined ? 'tunnels to every host' : `tunnels to host ${spec.instance}`;
+  }
+  return 'every backend service of the project';
+};
+
+const conditionOf = ({ spec }: Resource<RoleBindingSpec>): string =>
+  spec.condition === undefined ? '' : ` when ${spec.condition.expression}`;

@@ -1,0 +1,41 @@
+import * as z from 'zod';
+import { memberRule, parseMember } from '#access/policy/member.ts';
+import { edgeRoles } from '#access/policy/role.ts';
+import { ref } from '#core/resource.ts';
+import { Description } from '../fields.ts';
+
+export const Member = z
+  .string()
+  .max(300)
+  .refine((text) => parseMember(text) !== undefined, memberRule)
+  .meta({ id: 'Member', examples: ['user:alice@example.com'] });
+
+export const RoleBindingSpec = z
+  .strictObject({
+    role: z
+      .enum(edgeRoles)
+      .describe('"IAP-secured Web App User" for applications, "IAP-secured Tunnel User" for TCP tunnels to hosts.'),
+    members: z.array(Member).min(1).max(1500).describe('Who gets the role.'),
+    condition: z
+      .strictObject({
+        title: z.string().min(1).max(100).describe('Its name, for people and logs.'),
+        description: Description,
+        expression: z
+          .string()
+          .min(1)
+          .max(4096)
+          .describe('When the role counts, in CEL: `request.host == "a.example"`.'),
+      })
+      .optional()
+      .describe('When the role counts; left out: always.'),
+    instance: ref('instance').optional().describe('The one host that a tunnel may lead to; left out: all.'),
+    description: Description,
+  })
+  .meta({
+    id: 'RoleBinding',
+    title: 'Role binding',
+    description:
+      'Lets people and programs through the identity-aware proxy. Without a resource it holds for the whole project.',
+  });
+
+export type RoleBindingSpec = z.infer<typeof RoleBindingSpec>;

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { openEdgeDatabase } from '#edge/database.ts';
+import type { Edge, EdgeLog, EdgePart } from '#edge/edge.ts';
+import { followInput, type InputFile } from '#edge/input-file.ts';
+import { nobody } from '#edge/people.ts';
+import { sessionStore } from '#edge/session-store.ts';
+import { type Web, webOf } from '#edge/web.ts';
+import { type EdgeHealth, HEALTH_PATH } from '#engines/edge/paths.ts';
+
+export interface RunningEdge {
+  readonly edge: Edge;
+  stop(): Promise<void>;
+}
+
+/** Seconds a session lasts unless the sign-in settings say otherwise. */
+const LIFETIME = 86_400;
+
+/** Puts the edge service of one project together, from two folders (see `engines/edge/paths.ts`). */
+export async function startEdge(folders: { readonly run: string; readonly state: string }): Promise<RunningEdge> {
+  const { run, state } = folders;
+  // Sockets and files are for us and for the load balancer's group, to which the folder belongs.
+  process.umask(0o007);
+  const log: EdgeLog = (event, fields = {}) =>
+    console.log(JSON.stringify({ time: new Date().toISOString(), event, ...fields }));
+  const input = followInput(`${run}/edge.json`);
+  const database = openEdgeDatabase(`${state}/edge.db`);
+  const now = (): number => Date.now();
+  const web = webOf((route, error) => log('defect', { at: `web ${route}`, message: String(error) }));
+  const edge: Edge = {
+    input: input.current,
+    onInput: input.onChange,
+    paths: {
+      run,
+      state,
+      spoe: `${run}/spoe.sock`,
+      web: `${run}/web.sock`,
+      runtime: `${run}/runtime.sock`,
+      keys: `${state}/keys.json`,
+    },
+    database,
+    sessions: sessionStore({ database, now, lifetime: () => input.current().signIn?.sessionSeconds ?? LIFETIME }),
+    people: nobody,
+    web,
+    log,
+    now,
+  };
+  // Each part mounts what it answers; what stands first is asked first.
+  const parts: readonly EdgePart[] = [];
+  mountHealth(web, input, parts);
+  await listen(web, edge.paths.web);
+  log('started', { project: input.current().project.id });
+  return {
+    edge,
+    stop: async () => {
+      input.stop();
+      web.server.close();
+      web.server.closeAllConnections();
+      for (const part of parts.toReversed()) await part.stop();
+      database.close();
+    },
+  };
+}
+
+/** Only for who connects to the socket itself: the load balancer never sends anybody there. */
+function mountHealth(web: Web, input: InputFile, parts: readonly EdgePart[]): void {
+  web.mount({
+    name: 'health',
+    matches: ({ host, path }) => host === 'edge' && path === HEALTH_PATH,
+    answer: (_, response) => {
+      const refused = input.refused();
+      const health: EdgeHealth = {
+        input: input.hash(),
+        ...(refused === undefined ? {} : { refused }),
+        counters: Object.assign({}, ...parts.map((it) => it.counters?.() ?? {})) as Record<string, number>,
+      };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(health));
+    },
+  });
+}
+
+async function listen(web: Web, path: string): Promise<void> {
+  // What a former process left; nobody listens on it any more, its supervisor starts one at a time.
+  rmSync(path, { force: true });
+  web.server.listen(path);
+  await once(web.server, 'listening');
+}
