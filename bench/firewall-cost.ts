@@ -40,3 +40,35 @@ export async function costOf(lab: FirewallLab, packets: readonly Packet[]): Prom
   if (code !== 0) throw new Error(stderr);
   return Number(stdout);
 }
+
+/** Ports that a server can listen on without ado. */
+const manyPorts = 250;
+
+/** Connections for {@link connectionCostOf}, out of packets that are allowed: TCP, to a bounded number of ports. */
+export function connectionsOf(packets: readonly Packet[], size: number): readonly Packet[] {
+  const ports = new Set<number>();
+  const kept = packets.filter(({ protocol, port = 0 }) => {
+    if (protocol !== 6) return false;
+    if (ports.size < manyPorts) ports.add(port);
+    return ports.has(port);
+  });
+  return Array.from({ length: kept.length === 0 ? 0 : size }, (_, at) => kept[at % kept.length] as Packet);
+}
+
+/** What lies outside belongs to `out`, so that it can speak from there; the hosts of the lab stay where they are. */
+export async function speakFromEverywhere({ machine }: FirewallLab): Promise<void> {
+  for (const route of ['throw 10.0.0.0/8 table local', 'local 0.0.0.0/1 dev lo table local']) {
+    await machine.sh(`ip route replace ${route}`, { namespace: 'out' });
+  }
+}
+
+/** CPU nanoseconds that a TCP connection takes from its opening to its end: both ends, and the router between them. */
+export async function connectionCostOf({ machine }: FirewallLab, connections: readonly Packet[]): Promise<number> {
+  await machine.exec(['conntrack', '-F'], { namespace: 'v' });
+  const stdin = connections.map((it) => `${it.source} ${it.port}\n`).join('');
+  const script = join(import.meta.dirname, 'firewall-connections.py');
+  const ends = [machine.namespace('out'), machine.namespace('a'), connections[0]?.destination ?? ''];
+  const { stdout, stderr, code } = await machine.exec(['python3', script, ...ends], { stdin });
+  if (code !== 0) throw new Error(stderr);
+  return Number(stdout);
+}

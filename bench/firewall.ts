@@ -1,5 +1,5 @@
 /**
- * What the firewall costs: the first packet of a connection, loading, one changed rule, and what swaps lose.
+ * What the firewall costs: a connection, its first packet, loading, one changed rule, and what swaps lose.
  * Run as root: node bench/firewall.ts [rounds] [sizes] [alone]. Everything happens in namespaces of its own; firewalld and
  * ufw, which hold the same policy for comparison, are installed into a copy of the file system that goes with the run. Ratios are of one run and
  * of the same round; [a-b] are the lowest and the highest round. Machine load moves absolute figures, ratios less.
@@ -9,7 +9,7 @@ import { firewallEngine } from '#engines/firewall/driver.ts';
 import type { FirewallInput } from '#engines/firewall/input.ts';
 import { renderRemoval, renderWhole } from '#engines/firewall/render.ts';
 import { type FirewallLab, firewallLab, type Sent } from '../test/firewall-lab.ts';
-import { allowedPackets, costOf } from './firewall-cost.ts';
+import { allowedPackets, connectionCostOf, connectionsOf, costOf, speakFromEverywhere } from './firewall-cost.ts';
 import { type Peers, peersIn } from './firewall-peers.ts';
 import { estate, estateInput } from './firewall-rules.ts';
 
@@ -26,6 +26,8 @@ table inet baseline { chain forward { type filter hook forward priority filter; 
 }; }
 `;
 
+const sink = 'table ip sink { chain pre { type filter hook prerouting priority -400; policy drop; }; }\n';
+
 async function nft(lab: FirewallLab, text: string, namespace = 'v'): Promise<number> {
   const began = performance.now();
   const { code, stderr } = await lab.machine.exec(['nft', '-f', '-'], { namespace, stdin: text, timeout });
@@ -39,29 +41,44 @@ const spread = (values: readonly number[], digits = 2): string => {
   return `${middle.toFixed(digits)} [${low.toFixed(digits)}-${high.toFixed(digits)}]`;
 };
 
-/** First-packet cost of the compiled rules, and of the same rules asked one by one, to conntrack alone. */
-async function connectionCost(lab: FirewallLab, input: FirewallInput): Promise<void> {
-  const packets = allowedPackets(input, 10_000, '10.0.1.1');
-  const variants = {
-    lookups: renderWhole(compile(input)),
-    linear: renderWhole(compile(input, { group: 0, table: 0 })),
-  };
+const variantsOf = (input: FirewallInput) => ({
+  lookups: renderWhole(compile(input)),
+  linear: renderWhole(compile(input, { group: 0, table: 0 })),
+});
+
+/** What something takes under conntrack alone, and in ratios to that under our rules, and under the same one by one. */
+async function againstConntrack(lab: FirewallLab, input: FirewallInput, measure: () => Promise<number>) {
+  const variants = variantsOf(input);
   const ratios = { lookups: [] as number[], linear: [] as number[] };
   const bare: number[] = [];
   for (let round = 0; round < rounds; round++) {
     await nft(lab, conntrackOnly);
-    const baseline = await costOf(lab, packets);
+    const baseline = await measure();
     bare.push(baseline);
     await nft(lab, 'delete table inet baseline');
     for (const name of ['lookups', 'linear'] as const) {
       await nft(lab, variants[name]);
-      ratios[name].push((await costOf(lab, packets)) / baseline);
+      ratios[name].push((await measure()) / baseline);
       await nft(lab, renderRemoval());
     }
   }
-  console.log(`  conntrack alone          ${spread(bare, 0)} ns of CPU for a first packet`);
-  console.log(`  compiled / conntrack     ${spread(ratios.lookups)}`);
-  console.log(`  one by one / conntrack   ${spread(ratios.linear)}`);
+  return { bare, ...ratios };
+}
+
+/** The cost of a first packet, and of a TCP connection from its opening to its end. */
+async function connectionCost(lab: FirewallLab, input: FirewallInput): Promise<void> {
+  const packets = allowedPackets(input, 10_000, '10.0.1.1');
+  const connections = connectionsOf(packets, 3000);
+  const report = (what: string, { bare, lookups, linear }: Awaited<ReturnType<typeof againstConntrack>>): void => {
+    console.log(`  ${what}, conntrack alone: ${spread(bare, 0)} ns of CPU`);
+    console.log(`    compiled / conntrack     ${spread(lookups)}`);
+    console.log(`    one by one / conntrack   ${spread(linear)}`);
+  };
+  report('TCP connection', await againstConntrack(lab, input, () => connectionCostOf(lab, connections)));
+  // The receiver drops at once, so that only the way to it is measured.
+  await nft(lab, sink, 'a');
+  report('first packet', await againstConntrack(lab, input, () => costOf(lab, packets)));
+  await nft(lab, 'delete table ip sink', 'a');
 }
 
 const artifact = (input: FirewallInput) => ({ id: 'firewall/v', engine: 'firewall', owners: [], needs: [], input });
@@ -92,7 +109,6 @@ async function applyTimes(lab: FirewallLab, input: FirewallInput): Promise<void>
 async function comparePeers(lab: FirewallLab, peers: Peers, input: FirewallInput): Promise<void> {
   const packets = allowedPackets(input, 10_000, '10.0.1.1');
   const sample = allowedPackets(input, 300, '10.0.1.1').map((packet): Sent => ({ by: 'out', packet }));
-  const sink = 'table ip sink { chain pre { type filter hook prerouting priority -400; policy drop; }; }\n';
   await nft(lab, renderWhole(compile(input)));
   const ours: number[] = [];
   await nft(lab, sink, 'a');
@@ -191,14 +207,11 @@ try {
       return undefined;
     });
   }
-  // The receiver drops at once, so that only the way to it is measured.
-  const sink = 'table ip sink { chain pre { type filter hook prerouting priority -400; policy drop; }; }\n';
+  await speakFromEverywhere(lab);
   for (const size of sizes) {
     const input = estateInput(estate(size, { target }), lab.hosts);
     console.log(`${size} rules on one host`);
-    await nft(lab, sink, 'a');
     await connectionCost(lab, input);
-    await nft(lab, 'delete table ip sink', 'a');
     await applyTimes(lab, input);
     await swapLoss(lab, input);
     await nft(lab, renderRemoval());

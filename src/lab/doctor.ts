@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
+import type { Deployment } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
 import { portOf, switchedOnOf, tableOf } from '#engines/uplink/render.ts';
+import { scanIsUp } from './deployment.ts';
 import { missingPackages } from './install.ts';
 
 export interface Finding {
@@ -227,6 +229,16 @@ const namespaceInode = (path: string): string => {
   const { stdout } = run(['stat', '-L', '-c', 'net:[%i]', path]);
   return stdout.trim();
 };
+
+/** Refuses a deployment that lives: `down` takes it away in good order, and keeps what must be kept. */
+export function requireDead(deployment: Deployment): void {
+  if (!existsSync(deployment.state) || !scanIsUp(deployment)) return;
+  throw new Problem('IN_USE', {
+    at: `deployment ${deployment.id} at ${deployment.state}`,
+    message: 'it runs, so what it has on this machine is not left over',
+    fix: 'Take it away with `vauban down`; what is left after that, `vauban doctor --clean` removes.',
+  });
+}
 
 /** Removes what {@link leftovers} finds, and nothing else. */
 export function removeLeftovers(id: string, say: (text: string) => void): void {

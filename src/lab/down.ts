@@ -1,15 +1,14 @@
 import { existsSync, rmSync } from 'node:fs';
-import type { Artifact } from '#core/artifact.ts';
 import { inOrder } from '#core/artifact.ts';
 import type { Deployment } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
 import { engines } from '#host/engines.ts';
-import { fileJournal } from '#host/journal.ts';
 import { requireLock } from '#host/lock.ts';
 import { thisMachine } from '#host/machine.ts';
 import { ensureUsers } from '#host/users.ts';
 import { stopProcess, stopProcesses } from './deployment.ts';
 import { leftovers, removeLeftovers } from './doctor.ts';
+import { heldArtifacts } from './held.ts';
 
 /**
  * Takes everything of a deployment off the machine. State (resources, history, threats, instances' disks unless purged)
@@ -19,7 +18,11 @@ export async function takeDown(
   deployment: Deployment,
   options: { readonly purge: boolean; readonly say: (text: string) => void },
 ): Promise<void> {
-  if (!existsSync(deployment.state)) return;
+  if (!existsSync(deployment.state)) {
+    const left = leftovers(deployment.id).length;
+    if (left > 0) options.say(`its state is gone, but ${left} things of it are here: \`vauban doctor --clean\``);
+    return;
+  }
   const lock = requireLock(`${deployment.state}/.lock`, '`vauban up` or `vauban down`');
   try {
     await takeAway(deployment, options);
@@ -61,19 +64,10 @@ async function takeAway(deployment: Deployment, options: Parameters<typeof takeD
       deployment.hostState,
       deployment.controlState,
       deployment.apiFolder,
+      `${deployment.state}/program`,
       `${deployment.state}/settings.json`,
     ])
       rmSync(folder, { recursive: true, force: true });
   }
   for (const it of leftovers(deployment.id)) options.say(`could not be removed: ${it.kind} ${it.name}`);
-}
-
-/** What the agent held, and whatever a change that was cut short may have begun. */
-async function heldArtifacts(deployment: Deployment): Promise<Artifact[]> {
-  const { holding, open } = await fileJournal(deployment.hostState).read();
-  const begun = (open?.steps ?? []).flatMap((it) => it.after ?? it.before ?? []);
-  const rest = [...(holding.discard ?? []), ...(holding.remains ?? []), ...begun];
-  const lists = [...rest, ...(holding.pending?.former.artifacts ?? []), ...holding.artifacts];
-  const all = new Map(lists.map((it) => [it.id, it]));
-  return [...all.values()].map((it) => ({ ...it, needs: it.needs.filter((need) => all.has(need)) }));
 }

@@ -45,14 +45,6 @@ export function ensureProgram(deployment: Deployment): Program {
   return { home, node };
 }
 
-/** Removes the copies that other versions left, when nothing of the deployment runs them any more. */
-export function forgetOtherPrograms(deployment: Deployment, program: Program): void {
-  const folder = `${deployment.state}/program`;
-  for (const name of readdirSync(folder)) {
-    if (`${folder}/${name}` !== program.home) rmSync(`${folder}/${name}`, { recursive: true, force: true });
-  }
-}
-
 /** Somebody else may have made the same copy in this moment; either is good. */
 function renameOrYield(from: string, to: string): void {
   try {

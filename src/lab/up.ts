@@ -11,6 +11,7 @@ import { ensureProcesses, ensureScan, ensureState, isSupervised } from './deploy
 import { requireFit } from './doctor.ts';
 import { installPackages } from './install.ts';
 import { ensureProgram } from './program.ts';
+import { mebibytes, pruneOld } from './prune.ts';
 
 export interface UpParts {
   readonly deployment: Deployment;
@@ -35,6 +36,9 @@ export async function bringUp({ deployment, settings, say, environment }: UpPart
     await ensureProcesses(deployment, ids, program, environment);
     const client = localClient(deployment, settings);
     await answering(client, deployment);
+    // The disk is not worth a failed start.
+    const freed = await pruneOld(deployment, Date.now()).catch(() => 0);
+    if (freed > 0) say(`deleted ${mebibytes(freed)} of images and programs that nothing uses any more`);
     return client;
   } finally {
     lock.release();

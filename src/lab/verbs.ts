@@ -10,9 +10,11 @@ import type { Operation } from '#control/operations.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { DEFAULT_STATE } from '#core/deployment.ts';
 import { ensureUsers } from '#host/users.ts';
-import { examine, leftovers, removeLeftovers, requireFit } from './doctor.ts';
+import { scanIsUp } from './deployment.ts';
+import { examine, leftovers, removeLeftovers, requireDead, requireFit } from './doctor.ts';
 import { takeDown } from './down.ts';
 import { installPackages } from './install.ts';
+import { mebibytes, prune, spares } from './prune.ts';
 import { bringUp, requireRoot } from './up.ts';
 
 const listenFlag = {
@@ -161,36 +163,65 @@ export const down = buildCommand({
     await takeDown(deployment, { purge: flags.purge, say: (text) => this.note(text) });
     this.print(
       flags.purge
-        ? 'Down; nothing is left but the images.'
+        ? `Down; nothing is left but images in ${deployment.state}/images, which \`vauban doctor --prune\` deletes.`
         : 'Down; `vauban up` brings everything back, `vauban down --purge` forgets it.',
     );
   },
 });
+
+interface DoctorFlags {
+  readonly state?: string;
+  readonly clean: boolean;
+  readonly prune: boolean;
+}
 
 export const doctor = buildCommand({
   docs: { brief: 'Say what this machine has, lacks, and what is left over; exit code 1 when something is missing' },
   parameters: {
     flags: {
       state: targetFlags.state,
-      clean: { kind: 'boolean', default: false, brief: 'Remove what a dead deployment left behind' },
+      clean: {
+        kind: 'boolean',
+        default: false,
+        brief: 'Remove what a dead deployment left behind in the kernel; refused while it lives',
+      },
+      prune: {
+        kind: 'boolean',
+        default: false,
+        brief: 'Delete images, layers and copies of the program that nothing uses; `up` does that after a week',
+      },
     },
   },
-  async func(this: Cli, flags: { readonly state?: string; readonly clean: boolean }) {
+  async func(this: Cli, flags: DoctorFlags) {
     requireRoot('doctor');
     const deployment = deploymentOf(this, flags);
+    // Before anything is shown: what is refused must not look like a finding.
+    if (flags.clean) requireDead(deployment);
     const findings = examine();
     const paint = { ok: this.style.green, warning: this.style.yellow, failed: this.style.red };
     const lines = aligned(findings.map((it) => [it.state.toUpperCase(), it.part, it.text]));
     for (const [index, line] of lines.entries()) this.print(paint[findings[index]?.state ?? 'ok'](line));
     if (findings.some((it) => it.state === 'failed')) this.process.exitCode = 1;
     const left = leftovers(deployment.id);
-    this.print(`\nDeployment ${deployment.id} at ${deployment.state}: ${left.length} things on this machine.`);
+    const lives = scanIsUp(deployment) ? 'runs' : 'does not run';
+    this.print(`\nDeployment ${deployment.id} at ${deployment.state} ${lives}: ${left.length} things on this machine.`);
     for (const it of left.slice(0, 20)) this.print(`  ${it.kind} ${it.name}`);
     if (left.length > 20) this.print(`  and ${left.length - 20} more`);
     this.print(`Logs: ${deployment.hostState}/logs/*/current`);
-    if (!flags.clean) return;
-    removeLeftovers(deployment.id, (text) => this.note(text));
-    const still = leftovers(deployment.id);
-    this.print(still.length === 0 ? 'Removed all of them.' : `${still.length} could not be removed.`);
+    if (flags.clean) clean(this, deployment);
+    await showSpares(this, deployment, flags.prune);
   },
 });
+
+function clean(cli: Cli, { id }: Deployment): void {
+  removeLeftovers(id, (text) => cli.note(text));
+  const still = leftovers(id);
+  cli.print(still.length === 0 ? 'Removed all of them.' : `${still.length} could not be removed.`);
+}
+
+async function showSpares(cli: Cli, deployment: Deployment, away: boolean): Promise<void> {
+  const found = await spares(deployment);
+  for (const { kind, path } of found) cli.print(`Unused ${kind}: ${path}`);
+  if (away && found.length > 0) cli.print(`Deleted ${mebibytes(prune(found))}.`);
+  else if (found.length > 0) cli.print('`vauban doctor --prune` deletes what is unused.');
+}

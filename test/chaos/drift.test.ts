@@ -102,6 +102,13 @@ test('a killed engine is back, and sees again', async () => {
   );
 }, 90_000);
 
+test('`doctor --clean` refuses a deployment that lives, and takes nothing from it', async () => {
+  const before = lab.leftovers();
+  const { code, stderr } = await lab.vauban('doctor', '--clean');
+  expect([code, stderr]).toEqual([1, expect.stringContaining('vauban down')]);
+  expect(lab.leftovers()).toEqual(before);
+});
+
 /** As a power cut would: every process, every namespace, everything under /run. */
 const losePower = (): void => {
   removeLeftovers(lab.deployment.id, () => {});

@@ -55,6 +55,17 @@ test('exit codes and signals of a command are those of the command line', async 
   expect((await lab.inside('box', 'sh', '-c', 'kill -TERM $$')).code).toBe(143);
 });
 
+test.each([
+  ['is not there', 'no-such-program', 127, /no-such-program: not found/],
+  ['may not be run', '/etc/hostname', 126, /\/etc\/hostname: Permission denied/],
+])('a program that %s is said, with the exit code of a shell, whoever runs it', async (_, program, code, said) => {
+  for (const user of ['root', 'debian']) {
+    const ended = await lab.vauban('exec', '--user', user, 'box', '--', program);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr.replaceAll(/[‘’']/g, '')).toMatch(user === 'root' ? said : /No such file|Permission denied/);
+  }
+});
+
 test('every byte goes in and comes out as it is', async () => {
   const bytes = Buffer.alloc(3_000_000, createHash('sha512').update('seed').digest());
   for (let at = 0; at < 256; at++) bytes[at] = at;

@@ -7,7 +7,7 @@ const machine = { deployment: 'ab12', state: '/state', run: '/run/v', home: '/op
 test('a command of root is handed over word by word, whatever is in its words', () => {
   const argv = execArgv(machine, 'lab/instance/server', { argv: ['echo', 'a b', "it's", '$HOME'] });
   expect(argv.slice(0, 2)).toEqual(['sh', '/opt/vauban/src/engines/sandbox/exec.sh']);
-  expect(argv.slice(-4)).toEqual(['echo', 'a b', "it's", '$HOME']);
+  expect(argv.slice(-8)).toEqual(['sh', '-c', 'exec "$@"', 'vauban', 'echo', 'a b', "it's", '$HOME']);
 });
 
 test('somebody else logs in, and the words survive the login shell', () => {

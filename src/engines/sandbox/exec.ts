@@ -27,7 +27,9 @@ const loginEnvironment = {
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 function inside({ argv = [], user = 'root', env = {}, cwd }: SandboxCommand): string[] {
-  if (user === 'root' && argv.length > 0) return [...argv];
+  // By a shell, because crun ends with 255 when there is no such program; a shell says so and ends with 127, or with 126
+  // when it may not be run. It hands over to the program at once.
+  if (user === 'root' && argv.length > 0) return ['sh', '-c', 'exec "$@"', 'vauban', ...argv];
   const login = ['runuser', '--login', user];
   if (argv.length === 0) return login;
   const variables = Object.entries(env).map(([name, value]) => quoted(`${name}=${value}`));
