@@ -83,6 +83,7 @@ function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
+      if (options.done !== undefined && stdout.includes(options.done)) done({ code: 0, stdout, stderr });
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;

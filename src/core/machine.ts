@@ -13,6 +13,11 @@ export interface RunOptions {
   /** Network namespace to run in, by its short name (see {@link Machine.namespace}); default the machine's own. */
   readonly namespace?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * What the program writes to its standard output when its work is done. The result is given as soon as that is read, with
+   * code 0; the program ends in its own time.
+   */
+  readonly done?: string;
   /** Called for every line of standard error as it comes, for progress. */
   readonly onLine?: (line: string) => void;
 }

@@ -4,9 +4,9 @@ import type { RunOptions, RunResult } from '#core/machine.ts';
 /** Output beyond this many bytes is cut: a program gone wild must not take the agent with it. */
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
 
-/** Runs a program to its end without a shell. Never throws; a program that cannot be started has code 127. */
+/** Runs a program to its end (or until it has said that it is done) without a shell. Never throws; a program that cannot be started has code 127. */
 export function run(argv: readonly string[], options: Omit<RunOptions, 'namespace'> = {}): Promise<RunResult> {
-  const { stdin, timeout = 60_000, env, onLine } = options;
+  const { stdin, timeout = 60_000, env, onLine, done } = options;
   const [file = '', ...rest] = argv;
   return new Promise((resolve) => {
     const child = spawn(file, rest, {
@@ -30,6 +30,11 @@ export function run(argv: readonly string[], options: Omit<RunOptions, 'namespac
         const lines = (partial + chunk.toString()).split(/[\r\n]+/);
         partial = lines.pop() ?? '';
         for (const line of lines) onLine(line);
+      });
+    }
+    if (done !== undefined) {
+      child.stdout.on('data', () => {
+        if (text(out).includes(done)) resolve({ code: 0, stdout: text(out), stderr: text(err) });
       });
     }
     const text = (list: Buffer[]) => Buffer.concat(list).toString('utf8');

@@ -1,6 +1,6 @@
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Observation } from '#core/engine.ts';
-import type { Machine } from '#core/machine.ts';
+import type { Machine, RunOptions } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must, scratchUnless } from '#core/run.ts';
 import { stateTable } from './base.ts';
@@ -25,16 +25,15 @@ const timeout = 300_000;
 // Read line by line, nft would keep a history in its home.
 const env = { HOME: '/dev/null' };
 
-const nft = (machine: Machine, { input }: Wanted, argv: readonly string[], stdin?: string) =>
-  machine.exec(['nft', ...argv], {
-    namespace: input.namespace,
-    timeout,
-    env,
-    ...(stdin === undefined ? {} : { stdin }),
-  });
+const nft = (
+  machine: Machine,
+  { input }: Wanted,
+  argv: readonly string[],
+  options: Pick<RunOptions, 'stdin' | 'done'> = {},
+) => machine.exec(['nft', ...argv], { ...options, namespace: input.namespace, timeout, env });
 
 async function transact(machine: Machine, wanted: Wanted, text: string, check = false): Promise<void> {
-  const { code, stderr } = await nft(machine, wanted, [...(check ? ['--check'] : []), '--file', '-'], text);
+  const { code, stderr } = await nft(machine, wanted, [...(check ? ['--check'] : []), '--file', '-'], { stdin: text });
   if (code !== 0) throw rejection(wanted, { text, stderr });
 }
 
@@ -63,7 +62,7 @@ const refuseMidStream = (machine: Machine, { id, input: { namespace } }: Wanted)
   must(machine, id, ['sysctl', '-qw', 'net.netfilter.nf_conntrack_tcp_loose=0'], { namespace });
 
 /** Runs the transactions of a plan; the first that fails is the last. */
-async function execute(machine: Machine, wanted: Wanted, { transactions }: FirewallPlan): Promise<void> {
+async function execute(machine: Machine, wanted: Wanted, { transactions, proof }: FirewallPlan): Promise<void> {
   const [first] = transactions;
   if (first === undefined) return;
   if (transactions.length === 1) return transact(machine, wanted, first.text);
@@ -74,8 +73,13 @@ async function execute(machine: Machine, wanted: Wanted, { transactions }: Firew
     text,
   }));
   for (const { path, text } of files) await machine.writeFile(path, text);
-  const lines = files.map(({ path }) => `include "${path}"\n`).join('');
-  const { code, stderr } = await nft(machine, wanted, ['--interactive'], lines);
+  // The kernel lets nft end only after it has freed what was deleted, which takes several times as long as all the rest.
+  // So it is asked for the mark of the last transaction, and nobody waits for its end.
+  const lines = [...files.map(({ path }) => `include "${path}"\n`), `list table ${stateTable}\n`];
+  const { code, stderr } = await nft(machine, wanted, ['--interactive'], {
+    stdin: lines.join(''),
+    ...(proof === undefined ? {} : { done: proof }),
+  });
   if (code === 0 && !/error/i.test(stderr)) return;
   const culprit = files.find(({ path }) => stderr.includes(path)) ?? files[0];
   throw rejection(wanted, { text: culprit?.text ?? '', stderr });

@@ -21,6 +21,8 @@ export interface FirewallPlan {
   readonly assumed: boolean;
   /** What the kernel holds afterwards. */
   readonly after: Contents;
+  /** The state table shows this as soon as all transactions have happened; absent when it shows it before, too. */
+  readonly proof?: string;
 }
 
 /** Compiling is pure, so an input that is still around (the held one, mostly) need not be compiled again. */
@@ -95,13 +97,13 @@ function planned(model: FirewallModel, start: Start, assumed: boolean, anyway = 
   if (!anyway && sameContents(start.contents, { ...contentsOf(model), spare: start.contents.spare })) {
     return { model, transactions: [], assumed, after: start.contents };
   }
-  const { load, swap, cleanup, after } = renderTransition(start, model);
+  const { load, swap, cleanup, after, settled } = renderTransition(start, model);
   const transactions = [
     { phase: 'load', text: load },
     { phase: 'swap', text: swap },
     { phase: 'cleanup', text: cleanup },
   ] as const;
-  return { model, transactions, assumed, after };
+  return { model, transactions, assumed, after, ...(start.markers.includes(settled) ? {} : { proof: settled }) };
 }
 
 const list = async (machine: Machine, wanted: Wanted, words: string) =>

@@ -51,6 +51,8 @@ export interface Transition {
   readonly cleanup: string;
   /** What is there afterwards. */
   readonly after: Contents;
+  /** The marker that is there when all three have happened. */
+  readonly settled: string;
 }
 
 /** What a transition starts from. */
@@ -105,6 +107,7 @@ export function renderTransition({ contents: from, markers, former }: Start, mod
       markerText(settled),
     ].join(''),
     after: { ...to, spare: kept },
+    settled,
   };
 }
 
