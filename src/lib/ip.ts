@@ -7,19 +7,33 @@ export interface Prefix {
   readonly length: number;
 }
 
-const octet = /^(0|[1-9]\d{0,2})$/;
-
-/** Parses dotted-quad text; undefined when it is not an IPv4 address (leading zeros are refused). */
+/**
+ * Parses dotted-quad text; undefined when it is not an IPv4 address (leading zeros are refused). Digit by digit, because
+ * every event that is read has two of them.
+ */
 export function parseAddress(text: string): number | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
   let value = 0;
-  for (const part of parts) {
-    if (!octet.test(part) || Number(part) > 255) return undefined;
-    value = value * 256 + Number(part);
+  let octet = -1;
+  let octets = 0;
+  for (let at = 0; at <= text.length; at++) {
+    const code = at < text.length ? text.charCodeAt(at) : dot;
+    if (code === dot) {
+      if (octet < 0 || ++octets > 4) return undefined;
+      value = value * 256 + octet;
+      octet = -1;
+    } else {
+      const digit = code - zero;
+      // A zero stands alone.
+      if (digit < 0 || digit > 9 || octet === 0) return undefined;
+      octet = octet < 0 ? digit : octet * 10 + digit;
+      if (octet > 255) return undefined;
+    }
   }
-  return value;
+  return octets === 4 ? value : undefined;
 }
+
+const dot = 0x2e;
+const zero = 0x30;
 
 /** Parses `a.b.c.d/n`; undefined when malformed or when bits are set beyond the length. */
 export function parsePrefix(text: string): Prefix | undefined {

@@ -49,10 +49,15 @@ export const alertOf = (changes: Partial<EveAlert> = {}): EveAlert => ({
   ...changes,
 });
 
+const instances = new Map([
+  ['192.168.10.10', 'attacker'],
+  ['192.168.10.20', 'server'],
+]);
+
 export const contextOf = (changes: Partial<EnrichmentContext> = {}): EnrichmentContext => ({
   endpoint,
   sideOf: (name) => (name === 'x0' ? 'sent' : name === 'y0' ? 'received' : undefined),
-  instanceAt: (address) => ({ '192.168.10.10': 'attacker', '192.168.10.20': 'server' })[address],
+  instanceAt: (address) => instances.get(address),
   definitionOf: () => shellshock,
   ...changes,
 });
