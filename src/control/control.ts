@@ -3,10 +3,11 @@ import type { HostLink, HostStatus } from '#core/host.ts';
 import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
 import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
 import { emptySnapshot, snapshotOf } from '#core/snapshot.ts';
+import type { Facts } from '#kinds/define.ts';
 import { type AnyKind, kindNamed } from '#kinds/index.ts';
 import type { SealingKeys } from '#lib/seal.ts';
 import { inSentence } from '#lib/text.ts';
-import { admit, type Unread, withoutImplied } from '#plan/admit.ts';
+import { admit, ownerOf, type Unread, withoutImplied } from '#plan/admit.ts';
 import { compile } from '#plan/compile.ts';
 import { artifactChanges, type Difference, type ResourceChange, resourceChanges } from '#plan/difference.ts';
 import { recall, sealed } from '#plan/secrets.ts';
@@ -29,7 +30,17 @@ export type Change =
     }
   | { readonly type: 'delete'; readonly project: string; readonly kind: AnyKind; readonly name: string }
   /** Back to how everything was at a revision. */
-  | { readonly type: 'rollback'; readonly revision: number };
+  | { readonly type: 'rollback'; readonly revision: number }
+  | Choice;
+
+/** Another choice for a resource than the one that was made before; what people declared stays as it is. */
+export interface Choice {
+  readonly type: 'choose';
+  readonly project: string;
+  readonly kind: AnyKind;
+  readonly name: string;
+  readonly assigned: unknown;
+}
 
 export interface ChangeOptions {
   readonly author: string;
@@ -47,6 +58,8 @@ export interface ControlParts {
   readonly sealing: SealingKeys;
   readonly now: () => Date;
   readonly log: (text: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** What is known of the running world; default: nothing. */
+  readonly facts?: () => Facts;
   /** Told before the machine is changed; what it logs from then on may be by these rules. */
   readonly onCandidate?: (snapshot: Snapshot) => void;
   /** Told whenever another revision is in force. */
@@ -62,6 +75,12 @@ export interface Coming {
   readonly artifacts: readonly Artifact[];
 }
 
+/** A change that was begun: what tells of it, and its end. */
+export interface Begun {
+  readonly operation: Operation;
+  readonly done: Promise<void>;
+}
+
 /** Turns what people ask for into revisions, and revisions into what machines hold. */
 export class Control {
   readonly #parts: ControlParts;
@@ -70,6 +89,8 @@ export class Control {
   #artifacts: readonly Artifact[] = [];
   #head = 0;
   #changing = false;
+  /** The end of a change that we make ourselves: people need not know of it, their changes wait for it. */
+  #ours: Promise<void> | undefined;
   #coming: Coming | undefined;
   #agreeing: Promise<void> | undefined;
   #machine: HostStatus | undefined;
@@ -205,10 +226,28 @@ export class Control {
   }
 
   /** Begins to apply a change. Mistakes are thrown before anything happens; what follows is told by the operation. */
-  async apply(
-    change: Change,
-    options: ChangeOptions,
-  ): Promise<{ readonly operation: Operation; readonly done: Promise<void> }> {
+  async apply(change: Change, options: ChangeOptions): Promise<Begun> {
+    if (change.type !== 'choose') {
+      while (this.#ours !== undefined) await this.#ours;
+      return this.#apply(change, options);
+    }
+    const ours = Promise.withResolvers<void>();
+    const end = (): void => {
+      this.#ours = undefined;
+      ours.resolve();
+    };
+    this.#ours = ours.promise;
+    try {
+      const begun = await this.#apply(change, options);
+      void begun.done.then(end);
+      return begun;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  async #apply(change: Change, options: ChangeOptions): Promise<Begun> {
     const { operations, store } = this.#parts;
     if (this.#changing) {
       throw new Problem('CHANGE_IN_PROGRESS', {
@@ -358,28 +397,54 @@ export class Control {
 
   /** The snapshot that a change would make, or every reason why it cannot. */
   async #candidate(change: Change): Promise<{ readonly snapshot: Snapshot }> {
-    if (change.type === 'rollback') {
-      if (!(await this.#wasInForce(change.revision))) {
-        throw new Problem('NOT_FOUND', {
-          at: `revision ${change.revision}`,
-          message: 'it was never in force',
-          fix: '`vauban history` lists those that were.',
-        });
-      }
-      const rows = await this.#parts.store.resources(change.revision);
-      return { snapshot: snapshotOf(rows.map((it) => it.resource)) };
-    }
+    if (change.type === 'rollback') return this.#former(change.revision);
     const { declared, ...unread } = this.#declared(change);
     const { sealing } = this.#parts;
     const recalled = declared.map((it) => recall(it, this.stored(it.project, it.kind, it.name)?.resource, sealing));
     const problems = [...unread.problems, ...recalled.flatMap((it) => it.problems)];
-    const admission = admit(
+    const before = change.type === 'choose' ? chosen(this.#snapshot, change) : this.#snapshot;
+    return this.#admitted(
+      change,
       recalled.map((it) => it.declared),
-      this.#snapshot,
-      { ...unread, problems },
+      { before, unread: { ...unread, problems } },
     );
+  }
+
+  #admitted(
+    change: Change,
+    declared: readonly Declared[],
+    { before, unread }: { readonly before: Snapshot; readonly unread?: Unread },
+  ): { readonly snapshot: Snapshot } {
+    const { sealing, facts } = this.#parts;
+    const admission = admit(declared, before, unread, facts?.());
     if (admission.problems.length > 0) throw refusal(change, admission.problems);
     return { snapshot: snapshotOf(admission.snapshot.resources.map((it) => sealed(it, sealing))) };
+  }
+
+  /** A revision as it was, but for what resources with parts of their own made of themselves since: a group's hosts. */
+  async #former(revision: number): Promise<{ readonly snapshot: Snapshot }> {
+    if (!(await this.#wasInForce(revision))) {
+      throw new Problem('NOT_FOUND', {
+        at: `revision ${revision}`,
+        message: 'it was never in force',
+        fix: '`vauban history` lists those that were.',
+      });
+    }
+    const rows = (await this.#parts.store.resources(revision)).map((it) => it.resource);
+    const owners = this.#snapshot.resources.filter((it) => kindNamed(it.kind)?.owns === true);
+    if (!rows.some((it) => owners.some((owner) => keyOf(owner) === keyOf(it)))) return { snapshot: snapshotOf(rows) };
+    const before = snapshotOf([...this.#snapshot.resources, ...rows, ...owners]);
+    return this.#admitted({ type: 'rollback', revision }, withoutImplied(rows).map(asDeclared), { before });
+  }
+
+  #refusePart({ project, kind, name }: Pick<Extract<Change, { type: 'put' }>, 'project' | 'kind' | 'name'>): void {
+    const owner = ownerOf(this.#snapshot.resources, keyOf({ project, kind: kind.kind, name }));
+    if (owner === undefined) return;
+    throw new Problem('IN_USE', {
+      at: `${kind.plural}/${name}`,
+      message: `it is a part of ${owner.kind} ${owner.name}, which looks after it`,
+      fix: kindNamed(owner.kind)?.ownedFix?.(owner, name) ?? `Change ${owner.kind} ${owner.name} instead.`,
+    });
   }
 
   async #wasInForce(revision: number): Promise<boolean> {
@@ -390,10 +455,13 @@ export class Control {
   #declared(change: Exclude<Change, { type: 'rollback' }>): Unread & { readonly declared: readonly Declared[] } {
     if (change.type === 'site') {
       const site = parseSite(change.files);
-      const kept = this.#snapshot.resources.filter((it) => !site.projects.includes(it.project));
+      const kept = withoutImplied(this.#snapshot.resources).filter((it) => !site.projects.includes(it.project));
       return { declared: [...kept.map(asDeclared), ...site.declared], problems: site.problems, broken: site.broken };
     }
+    if (change.type === 'choose')
+      return { declared: withoutImplied(this.#snapshot.resources).map(asDeclared), problems: [], broken: [] };
     const key = keyOf({ project: change.project, kind: change.kind.kind, name: change.name });
+    this.#refusePart(change);
     const exists = this.#snapshot.resources.some((it) => keyOf(it) === key);
     const others = withoutImplied(this.#snapshot.resources)
       .filter((it) => keyOf(it) !== key)
@@ -429,6 +497,14 @@ export class Control {
     };
   }
 }
+
+/** The snapshot with another choice for one resource. */
+const chosen = (snapshot: Snapshot, { project, kind, name, assigned }: Choice): Snapshot =>
+  snapshotOf(
+    snapshot.resources.map((it) =>
+      keyOf(it) === keyOf({ project, kind: kind.kind, name }) ? { ...it, assigned } : it,
+    ),
+  );
 
 /** All mistakes of a change. What keeps a resource from being deleted is that others still refer to it. */
 function refusal(change: Change, problems: readonly ProblemDocument[]): Problem {
@@ -487,6 +563,8 @@ const described = (change: Change): string => {
       return `${change.mode} ${change.kind.kind} ${change.name}`;
     case 'delete':
       return `delete ${change.kind.kind} ${change.name}`;
+    case 'choose':
+      return `change ${change.kind.kind} ${change.name}`;
     case 'rollback':
       return `roll back to revision ${change.revision}`;
   }

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { ProblemParts } from '#core/problem.ts';
-import type { KindOf, Resource, Snapshot } from '#core/resource.ts';
+import type { KindOf, Resource, ResourceKey, Snapshot } from '#core/resource.ts';
 import type { EngineFragments } from '#engines/fragments.ts';
 
 /** What one resource adds to each engine that it touches. Every feed is pure. */
@@ -30,6 +30,12 @@ export interface Column<S, A> {
   readonly value: (resource: Resource<S, A>, seen: Seen) => string;
 }
 
+/** What is known of the running world when something is chosen. It counts once: the choice is kept, not the fact. */
+export interface Facts {
+  /** Instances that do not do what they should. */
+  readonly unwell: ReadonlySet<ResourceKey>;
+}
+
 export interface Kind<S, A = unknown> extends KindOf<S, A> {
   /** "Firewall rule". */
   readonly title: string;
@@ -37,6 +43,17 @@ export interface Kind<S, A = unknown> extends KindOf<S, A> {
   readonly service?: string;
   /** Resources that this one brings with it unless they are declared, such as the subnets of an auto mode network. */
   readonly implies?: (resource: Resource<S, A>) => readonly Omit<Resource, 'assigned'>[];
+  /**
+   * Chooses what `implies` stands on, such as the members of a group. It sees what is declared and what was chosen
+   * before, and nothing that is implied. Done twice it gives the same. A kind has this or `assign`.
+   */
+  readonly decide?: (resource: Resource<S, A | undefined>, declared: Snapshot, facts: Facts) => A | Objection;
+  /** True: what it implies is its own. Nobody else declares, changes or deletes that. */
+  readonly owns?: boolean;
+  /** What to do instead for whoever wants to change or delete one of those. */
+  readonly ownedFix?: (owner: Resource<S, A>, part: string) => string;
+  /** Paths of what was chosen that a difference need not show: other words of it say what they mean. */
+  readonly untold?: readonly string[];
   /**
    * True: a project has at most one, named like its kind (see {@link singleName}), and a site file holds its spec itself:
    * `internet: { uplink: host }`.

@@ -4,6 +4,8 @@ import { firewallRule } from './firewall-rule/kind.ts';
 import { idsEndpoint } from './ids-endpoint/kind.ts';
 import { image } from './image/kind.ts';
 import { instance } from './instance/kind.ts';
+import { instanceGroup } from './instance-group/kind.ts';
+import { instanceTemplate } from './instance-template/kind.ts';
 import { internet } from './internet/kind.ts';
 import { machineType } from './machine-type/kind.ts';
 import { nat } from './nat/kind.ts';
@@ -38,6 +40,8 @@ export const kinds: readonly AnyKind[] = [
   nat,
   image,
   machineType,
+  instanceTemplate,
+  instanceGroup,
   instance,
   route,
   firewallRule,

@@ -1,7 +1,7 @@
 import type { ProblemDocument } from '#core/problem.ts';
 import { keyOf, type Resource, type ResourceKey, type Snapshot } from '#core/resource.ts';
 import { type Draft, snapshotOf } from '#core/snapshot.ts';
-import type { Objection } from '#kinds/define.ts';
+import type { Facts, Objection } from '#kinds/define.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { isEnabled } from '#kinds/service/kind.ts';
 import { canonical } from '#lib/hash.ts';
@@ -23,14 +23,20 @@ export interface Unread {
 }
 
 const nothingUnread: Unread = { problems: [], broken: [] };
+const noFacts: Facts = { unwell: new Set() };
 
 /**
  * Turns what people declared into a snapshot: adds what resources imply, checks services and references, chooses what was
  * left open (keeping earlier choices), and asks every kind whether the whole makes sense. Pure. All mistakes are found in
  * one go: what a mistake makes unusable is left out for the steps after it. With problems, the snapshot must not be used.
  */
-export function admit(declared: readonly Declared[], before: Snapshot, unread: Unread = nothingUnread): Admission {
-  const { wanted, places } = gathered(declared, before);
+export function admit(
+  declared: readonly Declared[],
+  before: Snapshot,
+  unread: Unread = nothingUnread,
+  facts: Facts = noFacts,
+): Admission {
+  const { wanted, places, objections } = gathered(declared, before, facts);
   const problems: ProblemDocument[] = [...unread.problems];
   const bad = new Set<ResourceKey>();
   const report = (resource: Omit<Resource, 'spec' | 'assigned'>, objection: Objection): void => {
@@ -39,6 +45,7 @@ export function admit(declared: readonly Declared[], before: Snapshot, unread: U
     bad.add(key);
     problems.push({ code, at: places.get(key)?.(path) ?? `${key} ${dotted(path)}`, message, fix });
   };
+  for (const { resource, objection } of objections) report(resource, objection);
   const whole = snapshotOf(wanted.values());
   const broken = new Set(unread.broken);
   for (const resource of whole.resources) {
@@ -65,26 +72,55 @@ export function admit(declared: readonly Declared[], before: Snapshot, unread: U
   return { snapshot, problems: problems.toSorted(byPlace) };
 }
 
-function gathered(
-  declared: readonly Declared[],
-  before: Snapshot,
-): { readonly wanted: ReadonlyMap<ResourceKey, Resource>; readonly places: ReadonlyMap<ResourceKey, Place> } {
+interface Gathered {
+  readonly wanted: ReadonlyMap<ResourceKey, Resource>;
+  readonly places: ReadonlyMap<ResourceKey, Place>;
+  readonly objections: readonly {
+    readonly resource: Omit<Resource, 'spec' | 'assigned'>;
+    readonly objection: Objection;
+  }[];
+}
+
+/** What is declared, and what that brings with it. */
+function gathered(declared: readonly Declared[], before: Snapshot, facts: Facts): Gathered {
   const old = new Map(before.resources.map((it) => [keyOf(it), it]));
   const places = new Map<ResourceKey, Place>();
   const wanted = new Map<ResourceKey, Resource>();
+  const objections: Gathered['objections'][number][] = [];
   const add = ({ project, kind, name, spec }: Omit<Resource, 'assigned'>, place: Place): void => {
     const key = keyOf({ project, kind, name });
     places.set(key, place);
     wanted.set(key, { project, kind, name, spec, assigned: old.get(key)?.assigned });
   };
   for (const it of declared) add({ project: it.project, kind: it.kind.kind, name: it.name, spec: it.spec }, it.place);
-  for (const it of declared) {
-    const resource = wanted.get(keyOf({ ...it, kind: it.kind.kind }));
+  const bringing = declared.filter((it) => it.kind.implies !== undefined);
+  const all = bringing.some((it) => it.kind.decide !== undefined) ? snapshotOf(wanted.values()) : undefined;
+  for (const { kind, place, ...it } of bringing) {
+    let resource = wanted.get(keyOf({ ...it, kind: kind.kind }));
     if (resource === undefined) continue;
-    for (const implied of it.kind.implies?.(resource) ?? []) if (!wanted.has(keyOf(implied))) add(implied, it.place);
+    if (kind.decide !== undefined && all !== undefined) {
+      const decided = kind.decide(resource, all, facts) as unknown;
+      if (isObjection(decided)) {
+        objections.push({ resource, objection: decided });
+        continue;
+      }
+      resource = { ...resource, assigned: decided };
+      wanted.set(keyOf(resource), resource);
+    }
+    for (const implied of kind.implies?.(resource) ?? []) {
+      if (!wanted.has(keyOf(implied))) add(implied, place);
+      else if (kind.owns === true) objections.push({ resource: implied, objection: ownedObjection(resource) });
+    }
   }
-  return { wanted, places };
+  return { wanted, places, objections };
 }
+
+const ownedObjection = (owner: Pick<Resource, 'kind' | 'name'>): Objection => ({
+  code: 'CONFLICTING',
+  path: [],
+  message: `${owner.kind} ${owner.name} has one of that name of its own`,
+  fix: `Choose another name, or change ${owner.kind} ${owner.name} instead.`,
+});
 
 /** The snapshot without these resources and without everything that refers to them, however far. */
 function withoutAll(snapshot: Draft, bad: ReadonlySet<ResourceKey>, broken: ReadonlySet<ResourceKey>): Draft {
@@ -112,12 +148,25 @@ function byPlace(a: ProblemDocument, b: ProblemDocument): number {
 
 /** Resources that others bring with them, as they brought them: whoever changes those gets them anew. */
 export function withoutImplied(resources: readonly Resource[]): readonly Resource[] {
-  const implied = new Map<string, string>();
+  const implied = new Map<ResourceKey, string>();
+  const owned = new Set<ResourceKey>();
   for (const resource of resources) {
-    for (const it of kindNamed(resource.kind)?.implies?.(resource) ?? []) implied.set(keyOf(it), canonical(it.spec));
+    const kind = kindNamed(resource.kind);
+    for (const it of kind?.implies?.(resource) ?? []) {
+      implied.set(keyOf(it), canonical(it.spec));
+      if (kind?.owns === true) owned.add(keyOf(it));
+    }
   }
-  return implied.size === 0 ? resources : resources.filter((it) => implied.get(keyOf(it)) !== canonical(it.spec));
+  if (implied.size === 0) return resources;
+  return resources.filter((it) => !owned.has(keyOf(it)) && implied.get(keyOf(it)) !== canonical(it.spec));
 }
+
+/** The resource that a resource is a part of, when it is: changing the part means changing the owner. */
+export const ownerOf = (resources: readonly Resource[], key: ResourceKey): Resource | undefined =>
+  resources.find((it) => {
+    const kind = kindNamed(it.kind);
+    return kind?.owns === true && (kind.implies?.(it) ?? []).some((implied) => keyOf(implied) === key);
+  });
 
 const isObjection = (it: unknown): it is Objection =>
   it !== null && typeof it === 'object' && 'message' in it && 'fix' in it && 'path' in it;

@@ -56,11 +56,14 @@ export function resourceChanges(before: Snapshot, after: Snapshot): readonly Res
       ...exposed(was, is, { before, after }),
     ];
     const action = was === undefined ? 'create' : is === undefined ? 'delete' : 'update';
-    return [
-      { action, project: one.project, kind: one.kind, name: one.name, fields: fieldChanges(was, is), meaning } as const,
-    ];
+    const untold = kindNamed(one.kind)?.untold ?? [];
+    const fields = fieldChanges(was, is).filter(({ field }) => !untold.some((it) => isWithin(field, it)));
+    return [{ action, project: one.project, kind: one.kind, name: one.name, fields, meaning } as const];
   });
 }
+
+const isWithin = (field: string, path: string): boolean =>
+  field === path || field.startsWith(`${path}.`) || field.startsWith(`${path}[`);
 
 /** A host's own kind knows no rules: what its tags open is told here. */
 function exposed(
