@@ -17,7 +17,7 @@ const known = new Set([
     'maximum',
   ],
   ...['exclusiveMinimum', 'exclusiveMaximum', 'default', 'description', 'title', 'examples', 'anyOf', 'oneOf', 'allOf'],
-  ...['x-ref', 'id', 'readOnly', 'contentEncoding'],
+  ...['x-ref', 'x-secret', 'id', 'readOnly', 'contentEncoding'],
 ]);
 const types = new Set(['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']);
 

@@ -9,6 +9,7 @@ import { assembleMirrors } from './mirror/assemble.ts';
 import { assembleNamespaces } from './namespace/assemble.ts';
 import { assembleNat } from './nat/assemble.ts';
 import { assembleSandboxes } from './sandbox/assemble.ts';
+import { assembleSlapd } from './slapd/assemble.ts';
 import { assembleSuricata } from './suricata/assemble.ts';
 import { assembleUlogd } from './ulogd/assemble.ts';
 import { assembleUplinks } from './uplink/assemble.ts';
@@ -24,6 +25,7 @@ export const assemblers: { readonly [E in keyof EngineFragments]: Assemble<Engin
   metadata: assembleMetadata,
   image: assembleImages,
   sandbox: assembleSandboxes,
+  slapd: assembleSlapd,
   suricata: assembleSuricata,
   ulogd: assembleUlogd,
   uplink: assembleUplinks,

@@ -9,6 +9,7 @@ import type { MirrorFragment } from './mirror/input.ts';
 import type { NamespaceFragment } from './namespace/input.ts';
 import type { NatFragment } from './nat/input.ts';
 import type { SandboxFragment } from './sandbox/assemble.ts';
+import type { SlapdFragment } from './slapd/input.ts';
 import type { SuricataInput } from './suricata/input.ts';
 import type { UlogdInput } from './ulogd/input.ts';
 import type { UplinkFragment } from './uplink/input.ts';
@@ -24,6 +25,7 @@ export interface EngineFragments {
   readonly metadata: MetadataFragment;
   readonly image: ImageInput;
   readonly sandbox: SandboxFragment;
+  readonly slapd: SlapdFragment;
   readonly suricata: SuricataInput;
   readonly ulogd: UlogdInput;
   readonly uplink: UplinkFragment;

@@ -9,6 +9,7 @@ import { mirrorEngine } from '#engines/mirror/driver.ts';
 import { namespaceEngine } from '#engines/namespace/driver.ts';
 import { natEngine } from '#engines/nat/driver.ts';
 import { sandboxEngine } from '#engines/sandbox/driver.ts';
+import { slapdEngine } from '#engines/slapd/driver.ts';
 import { suricataEngine } from '#engines/suricata/driver.ts';
 import { ulogdEngine } from '#engines/ulogd/driver.ts';
 import { uplinkEngine } from '#engines/uplink/driver.ts';
@@ -26,6 +27,7 @@ const all: readonly AnyEngine[] = [
   metadataEngine,
   imageEngine,
   sandboxEngine,
+  slapdEngine,
   suricataEngine,
   ulogdEngine,
   uplinkEngine,

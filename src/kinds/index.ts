@@ -1,6 +1,10 @@
 import { address } from './address/kind.ts';
+import { consentScreen } from './consent-screen/kind.ts';
 import type { Kind } from './define.ts';
+import { directory } from './directory/kind.ts';
 import { firewallRule } from './firewall-rule/kind.ts';
+import { group } from './group/kind.ts';
+import { identityProvider } from './identity-provider/kind.ts';
 import { idsEndpoint } from './ids-endpoint/kind.ts';
 import { image } from './image/kind.ts';
 import { instance } from './instance/kind.ts';
@@ -10,6 +14,7 @@ import { internet } from './internet/kind.ts';
 import { machineType } from './machine-type/kind.ts';
 import { nat } from './nat/kind.ts';
 import { network } from './network/kind.ts';
+import { oauthClient } from './oauth-client/kind.ts';
 import { packetMirroring } from './packet-mirroring/kind.ts';
 import { privateConnection } from './private-connection/kind.ts';
 import { projectMetadata } from './project-metadata/kind.ts';
@@ -18,7 +23,9 @@ import { route } from './route/kind.ts';
 import { router } from './router/kind.ts';
 import { ruleSet } from './rule-set/kind.ts';
 import { service } from './service/kind.ts';
+import { serviceAccount } from './service-account/kind.ts';
 import { subnet } from './subnet/kind.ts';
+import { user } from './user/kind.ts';
 
 /** A kind whose spec is not known at compile time: what generic code sees. */
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds kinds of every spec; each parsed its own on the way in
@@ -49,6 +56,13 @@ export const kinds: readonly AnyKind[] = [
   idsEndpoint,
   packetMirroring,
   roleBinding,
+  directory,
+  user,
+  group,
+  serviceAccount,
+  identityProvider,
+  consentScreen,
+  oauthClient,
 ];
 
 const byName = new Map(kinds.flatMap((it) => [[it.kind, it] as const, [it.plural, it] as const]));

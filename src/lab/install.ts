@@ -22,6 +22,7 @@ export const enginePackages: readonly DebianPackage[] = [
   { name: 'ulogd2', program: 'ulogd' },
   { name: 'ulogd2-json', program: '/usr/lib/*/ulogd/ulogd_output_JSON.so' },
   { name: 'openssl', program: 'openssl' },
+  { name: 'slapd', program: 'slapd' },
   { name: 'procps', program: 'sysctl' },
   { name: 'suricata', program: 'suricata', backports: true },
   { name: 'suricata-update', program: 'suricata-update', backports: true },
@@ -56,7 +57,7 @@ export function installPackages(say: (text: string) => void, packages = enginePa
     const release = hasBackports() ? `-t ${codename()}-backports ` : '';
     must(`${quiet}apt-get install -y -qq --no-install-recommends ${release}${newer.join(' ')}`);
   }
-  for (const service of ['suricata', 'ulogd2']) {
+  for (const service of ['suricata', 'ulogd2', 'slapd']) {
     if (existsSync('/run/systemd/system')) shell(`systemctl disable --now ${service} 2>/dev/null`);
   }
 }
