@@ -1,3 +1,4 @@
+import { accessLevel } from './access-level/kind.ts';
 import { address } from './address/kind.ts';
 import { consentScreen } from './consent-screen/kind.ts';
 import type { Kind } from './define.ts';
@@ -55,6 +56,7 @@ export const kinds: readonly AnyKind[] = [
   ruleSet,
   idsEndpoint,
   packetMirroring,
+  accessLevel,
   roleBinding,
   directory,
   user,

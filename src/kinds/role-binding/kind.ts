@@ -2,6 +2,7 @@ import { roleTitles } from '#access/policy/role.ts';
 import type { Resource } from '#core/resource.ts';
 import { defineKind } from '../define.ts';
 import { edgeNamespace } from '../network/fabric.ts';
+import { check } from './check.ts';
 import { toEdge } from './edge.ts';
 import { RoleBindingSpec } from './spec.ts';
 
@@ -10,6 +11,7 @@ export const roleBinding = defineKind<RoleBindingSpec>({
   plural: 'roleBindings',
   title: 'Role binding',
   spec: RoleBindingSpec,
+  check: (resource, snapshot) => check(resource, snapshot),
   meaning: (before, after) => [...sentences('no longer lets', before, after), ...sentences('lets', after, before)],
   columns: [
     { title: 'ROLE', value: ({ spec }) => roleTitles[spec.role] },

@@ -1,14 +1,8 @@
 import * as z from 'zod';
-import { memberRule, parseMember } from '#access/policy/member.ts';
 import { edgeRoles } from '#access/policy/role.ts';
 import { ref } from '#core/resource.ts';
 import { Description } from '../fields.ts';
-
-export const Member = z
-  .string()
-  .max(300)
-  .refine((text) => parseMember(text) !== undefined, memberRule)
-  .meta({ id: 'Member', examples: ['user:alice@example.com'] });
+import { Member } from './member.ts';
 
 export const RoleBindingSpec = z
   .strictObject({

@@ -29,3 +29,4 @@ export const EdgeAccessLevel = z.strictObject({
 });
 
 export type EdgeAccessLevel = z.infer<typeof EdgeAccessLevel>;
+export type EdgeTimeWindow = z.infer<typeof EdgeTimeWindow>;

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { emptySnapshot } from '#core/snapshot.ts';
+import { admit } from '#plan/admit.ts';
+import { resourceChanges } from '#plan/difference.ts';
+import { parseSite } from '#plan/site.ts';
+
+const site = (more: object) => ({ project: 'lab', ...more });
+const admitted = (it: object) => {
+  const { declared, ...unread } = parseSite([{ path: 's', text: JSON.stringify(it) }]);
+  return admit(declared, emptySnapshot, unread);
+};
+const problems = (it: object) => admitted(site(it)).problems.map(({ message, fix }) => `${message} -> ${fix}`);
+const web = 'roles/iap.httpsResourceAccessor';
+const bound = (fields: object) => ({
+  roleBindings: { staff: { role: web, members: ['user:a@example.com'], ...fields } },
+});
+const when = (expression: string) => ({ condition: { title: 'when', expression } });
+
+test('a mistake in a condition has its place and a way out', () => {
+  expect(problems(bound(when('request.host == "a" &&\n request.pth == "/"')))).toEqual([
+    '2:9 there is no request.pth -> Did you mean request.path?',
+  ]);
+  expect(problems(bound(when('request.host ==')))[0]).toMatch(/^1:\d+ .*expecting/);
+});
+
+test('an access level that nobody declared, and one that asks for itself, are refused', () => {
+  const level = (asks: string) => ({ basic: { conditions: [{ requiredAccessLevels: [asks] }] } });
+  expect(
+    problems({
+      ...bound(when('"offce" in request.auth.access_levels')),
+      accessLevels: { office: { basic: { conditions: [{}] } } },
+    }),
+  ).toEqual(['there is no access level offce -> Did you mean office?']);
+  expect(problems({ accessLevels: { a: level('b'), b: level('a') } })[0]).toContain('asks for itself');
+  expect(problems({ accessLevels: { a: {} } })[0]).toContain('nothing about when it is met');
+});
+
+test('what the role cannot have is refused: a host, a destination, a member who is none, one twice', () => {
+  expect(problems(bound(when('destination.port == 22')))).toEqual([
+    'only a tunnel has a destination -> Use request.host and request.path.',
+  ]);
+  expect(problems(bound({ members: ['alice@example.com'] }))[0]).toContain('not a member');
+  expect(problems(bound({ members: ['user:A@example.com', 'user:a@example.com'] }))[0]).toContain('is there twice');
+});
+
+test('a plan says who is let in and who no longer is', () => {
+  const meaning = (before: object, after: object) =>
+    resourceChanges(admitted(site(before)).snapshot, admitted(site(after)).snapshot).flatMap((it) => it.meaning);
+  expect(meaning({}, bound({}))).toEqual(['lets user:a@example.com into every backend service of the project']);
+  expect(meaning(bound({}), bound({ members: ['user:b@example.com'] }))).toEqual([
+    'no longer lets user:a@example.com into every backend service of the project',
+    'lets user:b@example.com into every backend service of the project',
+  ]);
+  expect(meaning(bound({}), bound(when('request.host == "x"')))).toEqual([
+    'no longer lets user:a@example.com into every backend service of the project',
+    'lets user:a@example.com into every backend service of the project when request.host == "x"',
+  ]);
+});
