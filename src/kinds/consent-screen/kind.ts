@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { defineKind } from '../define.ts';
+import { edgeProject } from '../instance/fabric.ts';
 import { DisplayName, Email } from '../user/spec.ts';
 
 export const ConsentScreenSpec = z
@@ -31,7 +32,18 @@ export const consentScreen = defineKind<ConsentScreenSpec>({
     { title: 'SUPPORT_EMAIL', value: ({ spec }) => spec.supportEmail },
     { title: 'USER_TYPE', value: ({ spec }) => spec.userType },
   ],
-  feeds: {},
+  feeds: {
+    edge: ({ project, spec }) => [
+      {
+        project: edgeProject(project),
+        consent: {
+          applicationName: spec.applicationTitle,
+          supportEmail: spec.supportEmail,
+          userType: spec.userType,
+        },
+      },
+    ],
+  },
   example: {
     'consent-screen': { applicationTitle: 'Shop', supportEmail: 'support@example.com', userType: 'external' },
   },

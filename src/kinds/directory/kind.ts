@@ -1,6 +1,8 @@
-import type { Resource, Snapshot } from '#core/resource.ts';
+import type { Snapshot } from '#core/resource.ts';
 import type { SlapdFragment } from '#engines/slapd/input.ts';
 import { defineKind, type Objection } from '../define.ts';
+import { baseDnOf, type Directory } from './base.ts';
+import { toEdge } from './edge.ts';
 import { DirectorySpec } from './spec.ts';
 
 export const directory = defineKind<DirectorySpec>({
@@ -24,13 +26,9 @@ export const directory = defineKind<DirectorySpec>({
     { title: 'USERS', value: (_, { values }) => (values['users'] === undefined ? '' : String(values['users'])) },
     { title: 'LOCKED', value: (_, { values }) => (values['locked'] === undefined ? '' : String(values['locked'])) },
   ],
-  feeds: { slapd: (resource) => toSlapd(resource) },
+  feeds: { slapd: (resource) => toSlapd(resource), edge: (resource) => toEdge(resource) },
   example: { people: { passwordPolicy: { minimumLength: 12, lockoutAfter: 10, lockoutSeconds: 900 } } },
 });
-
-export type Directory = Resource<DirectorySpec>;
-
-export const baseDnOf = ({ project, spec }: Directory): string => spec.baseDn ?? `dc=${project},dc=internal`;
 
 function checkDirectory({ spec }: Directory): Objection[] {
   if (spec.type === 'internal') {

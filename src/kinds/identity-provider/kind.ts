@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { type Resource, ref, type Snapshot } from '#core/resource.ts';
-import type { Objection } from '../define.ts';
-import { defineKind } from '../define.ts';
+import type { EdgeFragment } from '#engines/edge/input.ts';
+import { defineKind, type Objection } from '../define.ts';
 import { secret } from '../fields.ts';
+import { edgeProject } from '../instance/fabric.ts';
 import { DisplayName } from '../user/spec.ts';
 
 const Claim = z.string().regex(/^[A-Za-z0-9_:./-]{1,200}$/, 'not the name of a claim such as email');
@@ -122,7 +123,7 @@ export const identityProvider = defineKind<IdentityProviderSpec>({
     { title: 'ISSUER', value: (it) => issuerOf(it) },
     { title: 'DOMAINS', value: ({ spec }) => spec.allowedDomains.join(',') },
   ],
-  feeds: {},
+  feeds: { edge: (resource) => toEdge(resource) },
   example: {
     accounts: { label: 'Example account', directories: ['people'] },
     partner: {
@@ -151,6 +152,33 @@ function checkSingle(it: Pick<Provider, 'project' | 'name' | 'spec'>, snapshot: 
       fix: 'Let that one serve all directories, and take this one out.',
     },
   ];
+}
+
+function toEdge(resource: Provider): readonly EdgeFragment[] {
+  const { project, name, spec } = resource;
+  const common = {
+    name,
+    allowedDomains: spec.allowedDomains,
+    ...(spec.label === undefined ? {} : { label: spec.label }),
+  };
+  const { issuer = '', clientId = '', clientSecret, scopes, claims } = spec;
+  const provider =
+    spec.type === 'internal'
+      ? { ...common, internal: { host: signInHost(resource), directories: spec.directories } }
+      : {
+          ...common,
+          oidc: {
+            issuer,
+            clientId,
+            scopes,
+            claims,
+            requireVerifiedEmail: spec.requireVerifiedEmail,
+            allowPrivateAddresses: spec.allowPrivateAddresses,
+            ...(clientSecret === undefined ? {} : { clientSecret }),
+            ...(spec.trustedCertificates === undefined ? {} : { trustedCertificates: spec.trustedCertificates }),
+          },
+        };
+  return [{ project: edgeProject(project), providers: [provider] }];
 }
 
 const internalOnly = ['directories', 'host', 'sslCertificate'] as const;

@@ -3,6 +3,7 @@ import { keyOf, type Resource } from '#core/resource.ts';
 import { shortName } from '#lib/hash.ts';
 import { defineKind } from '../define.ts';
 import { secret } from '../fields.ts';
+import { edgeProject } from '../instance/fabric.ts';
 import { DisplayName } from '../user/spec.ts';
 
 export const OauthClientSpec = z
@@ -74,7 +75,23 @@ export const oauthClient = defineKind<OauthClientSpec, OauthClientAssigned>({
     { title: 'REDIRECT_URIS', value: ({ spec }) => spec.redirectUris.join(',') },
     { title: 'PROGRAMMATIC', value: ({ spec }) => (spec.programmatic ? 'yes' : '') },
   ],
-  feeds: {},
+  feeds: {
+    edge: ({ project, name, spec, assigned }) => [
+      {
+        project: edgeProject(project),
+        clients: [
+          {
+            name,
+            id: assigned.clientId,
+            displayName: spec.displayName ?? name,
+            redirectUris: spec.redirectUris,
+            programmatic: spec.programmatic,
+            ...(spec.secret === undefined ? {} : { secret: spec.secret }),
+          },
+        ],
+      },
+    ],
+  },
   example: { shop: { displayName: 'Shop', redirectUris: ['https://shop.example.com/callback'], programmatic: true } },
 });
 

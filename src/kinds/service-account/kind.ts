@@ -4,6 +4,7 @@ import { keyOf } from '#core/resource.ts';
 import { numericId } from '../allocation.ts';
 import { defineKind } from '../define.ts';
 import { Description } from '../fields.ts';
+import { edgeProject } from '../instance/fabric.ts';
 import { DisplayName } from '../user/spec.ts';
 
 export const ServiceAccountSpec = z
@@ -82,7 +83,22 @@ export const serviceAccount = defineKind<ServiceAccountSpec, ServiceAccountAssig
     { title: 'KEYS', value: ({ spec }) => String(spec.keys.length) },
     { title: 'DISABLED', value: ({ spec }) => (spec.disabled ? 'yes' : '') },
   ],
-  feeds: {},
+  feeds: {
+    edge: (resource) => [
+      {
+        project: edgeProject(resource.project),
+        serviceAccounts: [
+          {
+            name: resource.name,
+            email: serviceAccountEmail(resource),
+            uniqueId: resource.assigned.uniqueId,
+            keys: resource.spec.keys,
+            disabled: resource.spec.disabled,
+          },
+        ],
+      },
+    ],
+  },
   example: { deployer: { displayName: 'Deploys the shop' } },
 });
 
