@@ -45,6 +45,7 @@ export const resourceSchema = (spec: Json): Json =>
 /** What answers are made of. */
 export const answers: Readonly<Record<string, Json>> = {
   Empty: object({}),
+  LentKey: object({ instanceId: text, user: text, expireTime: time }),
   Problem: object(
     {
       code: choice(...Object.keys(problems)),

@@ -4,6 +4,7 @@ import { changeRoutes } from './changes.ts';
 import type { ApiParts, Env } from './context.ts';
 import { logRoutes } from './logs.ts';
 import { resourceRoutes } from './resources.ts';
+import { sshKeyRoutes } from './ssh-keys.ts';
 import { answerProblem, audited, authenticated, limited, requestId, sized } from './steps.ts';
 import { systemRoutes } from './system.ts';
 import { threatRoutes } from './threats.ts';
@@ -25,7 +26,7 @@ export function apiApp(parts: ApiParts): Hono<Env> {
   app.use('*', sized);
   app.use('*', audited(parts));
   app.use('*', authenticated(parts));
-  for (const routes of [systemRoutes, changeRoutes, threatRoutes, logRoutes, resourceRoutes])
+  for (const routes of [systemRoutes, changeRoutes, threatRoutes, logRoutes, sshKeyRoutes, resourceRoutes])
     app.route('/v1', routes(parts));
   return app;
 }

@@ -14,6 +14,7 @@ import {
   RollbackRequest,
   SerialQuery,
   SiteRequest,
+  SshKeyRequest,
   StreamQuery,
   TailQuery,
   ThreatQuery,
@@ -98,6 +99,14 @@ const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   },
   '/v1/projects/{project}/instances/{name}/serial': {
     get: { summary: 'What an instance said on its serial console', query: SerialQuery, answers: ok('SerialText') },
+  },
+  '/v1/projects/{project}/instances/{name}/ssh-keys': {
+    post: {
+      summary: 'Let an instance accept an SSH key for a while',
+      ...operator,
+      body: bodyOf(SshKeyRequest),
+      answers: ok('LentKey'),
+    },
   },
   '/v1/projects/{project}/instances/{name}/reset': {
     post: { summary: 'Restart an instance', ...operator, answers: ok('Empty') },

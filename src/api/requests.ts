@@ -35,6 +35,17 @@ export const TokenRequest = z.strictObject({
   expireTime: z.iso.datetime({ offset: true }).optional().describe('When it ends (RFC 3339); none: never.'),
 });
 
+export const SshKeyRequest = z.strictObject({
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'not the name of an account')
+    .refine((name) => name !== 'root', 'root gets no key; `sudo` is there for every account with one')
+    .describe('The account; it is made with sudo when it is not there.'),
+  key: z.string().min(20).max(8000).describe('The public key: the line of the `.pub` file.'),
+  expireSeconds: z.int().min(60).max(2_592_000).default(3600).describe('How long it is accepted, in seconds.'),
+});
+export type SshKeyRequest = z.infer<typeof SshKeyRequest>;
+
 const Time = z.iso.datetime({ offset: true });
 const Flag = z.enum(['true', 'false']);
 

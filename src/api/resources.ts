@@ -186,13 +186,17 @@ export function resourceRoutes(parts: ApiParts): Hono<Env> {
 
   app.post('/projects/:project/instances/:name/reset', needs('operator'), async (context) => {
     const { project, name } = context.req.param();
-    const stored = control.stored(project, instance, name);
-    if (stored === undefined)
-      throw missing(instance, name, { project, names: control.snapshot.all(instance, project).map((it) => it.name) });
-    await parts.host.reset(sandboxArtifact(parts, stored.resource));
+    await parts.host.reset(sandboxArtifact(parts, instanceNamed(parts, project, name).resource));
     return context.json({});
   });
   return app;
+}
+
+/** Throws NOT_FOUND with what there is instead. */
+export function instanceNamed({ control }: Pick<ApiParts, 'control'>, project: string, name: string): Stored {
+  const stored = control.stored(project, instance, name);
+  if (stored !== undefined) return stored;
+  throw missing(instance, name, { project, names: control.snapshot.all(instance, project).map((it) => it.name) });
 }
 
 /** The artifact that runs an instance. */

@@ -6,6 +6,8 @@ import type { Machine } from './machine.ts';
 export interface Steering {
   readonly part: string;
   readonly state: string;
+  /** What the state needs to be known by, in the engine's own words: a key that is lent. */
+  readonly detail?: string;
 }
 
 /** What an engine tells about one artifact that it holds. */

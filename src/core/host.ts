@@ -23,6 +23,7 @@ export const SteerRequest = z.strictObject({
   artifact: ArtifactId,
   part: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,250}$/),
   state: z.string().regex(/^[a-z][a-z-]{0,30}$/),
+  detail: z.string().max(20_000).optional(),
 });
 export type SteerRequest = z.infer<typeof SteerRequest>;
 

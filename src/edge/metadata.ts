@@ -1,4 +1,11 @@
 import type { MetadataHost, MetadataInput } from '#engines/metadata/input.ts';
+import type { LentKey, LentKeys } from '#engines/metadata/lent.ts';
+
+/** What is declared, and what hosts have for a while. */
+export interface MetadataContent {
+  readonly input: MetadataInput;
+  readonly lent: LentKeys;
+}
 
 export interface MetadataRequest {
   readonly method: string;
@@ -20,7 +27,7 @@ type Tree = string | { readonly [name: string]: Tree } | readonly Tree[];
  * Compute Engine's metadata server: a tree of values under /computeMetadata/v1/. It asks for the header
  * `Metadata-Flavor: Google` and refuses forwarded requests, so that a tricked program inside cannot be made to read it.
  */
-export function answerMetadata(input: MetadataInput, request: MetadataRequest): MetadataAnswer {
+export function answerMetadata({ input, lent }: MetadataContent, request: MetadataRequest): MetadataAnswer {
   const url = new URL(request.url, 'http://metadata.google.internal');
   const path = url.pathname;
   if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, 'method not allowed\n');
@@ -36,7 +43,7 @@ export function answerMetadata(input: MetadataInput, request: MetadataRequest): 
     .split('/')
     .filter((it) => it !== '')
     .slice(1);
-  let at: Tree | undefined = { v1: treeOf(host) };
+  let at: Tree | undefined = { v1: treeOf(withKeys(host, lent[host.address] ?? [])) };
   for (const step of steps) {
     at =
       at !== undefined && typeof at !== 'string' && Object.hasOwn(at, decode(step))
@@ -49,6 +56,15 @@ export function answerMetadata(input: MetadataInput, request: MetadataRequest): 
   if (url.searchParams.get('recursive') === 'true') return json(at);
   if (!path.endsWith('/')) return answer(301, '', 'text/html', { location: `${path}/` });
   return answer(200, listing(at), 'application/text');
+}
+
+/** Lent keys stand behind those that are declared. */
+function withKeys(host: MetadataHost, keys: readonly LentKey[]): MetadataHost {
+  if (keys.length === 0) return host;
+  const { attributes } = host.instance;
+  const declared = (attributes['ssh-keys'] ?? '').trimEnd();
+  const lines = [...(declared === '' ? [] : [declared]), ...keys.map((it) => it.line)].join('\n');
+  return { ...host, instance: { ...host.instance, attributes: { ...attributes, 'ssh-keys': lines } } };
 }
 
 const decode = (step: string): string => {

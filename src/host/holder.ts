@@ -139,7 +139,7 @@ export class Holder {
     return seen.sort((a, b) => byText(a.artifact, b.artifact));
   }
 
-  async steer({ artifact, part, state }: SteerRequest): Promise<void> {
+  async steer({ artifact, part, state, detail }: SteerRequest): Promise<void> {
     const held = this.artifacts.find((it) => it.id === artifact);
     const steer = this.#parts.engines.get(held?.engine ?? '')?.steer;
     if (held === undefined || steer === undefined) {
@@ -149,7 +149,7 @@ export class Holder {
         fix: 'Try again when the change that is being applied is over.',
       });
     }
-    await steer(this.#parts.machine, held, { part, state });
+    await steer(this.#parts.machine, held, { part, state, ...(detail === undefined ? {} : { detail }) });
   }
 
   /** Looks for what drifted and puts it right. Steps aside as soon as a change comes. Gives how much was mended. */

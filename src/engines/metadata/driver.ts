@@ -1,10 +1,12 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import type { Artifact } from '#core/artifact.ts';
-import { defineEngine } from '#core/engine.ts';
+import { defineEngine, type Steering } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
+import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { answering } from '../answering.ts';
 import { MetadataInput } from './input.ts';
+import { LentKey, LentKeys, lend } from './lent.ts';
 
 /**
  * The metadata server of one network: a small unprivileged process of ours in the network's namespace. It reads its
@@ -34,7 +36,19 @@ export const metadataEngine = defineEngine<MetadataInput>({
 
   async remove(machine, held) {
     await machine.supervisor.remove(serviceOf(held));
-    await rm(fileOf(machine, held), { force: true });
+    for (const path of [fileOf(machine, held), lentOf(machine, held)]) await rm(path, { force: true });
+  },
+
+  /** `ADDRESS/ssh-keys` into the state `lent`: the host there has one key more for a while. */
+  async steer(machine, held, to) {
+    const [address, key] = lentTo(held, to);
+    const path = lentOf(machine, held);
+    const keys = await readFile(path, 'utf8').then(
+      (text) => LentKeys.parse(JSON.parse(text)),
+      () => ({}),
+    );
+    await machine.writeFile(path, JSON.stringify(lend(keys, address, key, Date.now())), 0o640);
+    await must(machine, held.id, ['chown', `0:${machine.users.control.gid}`, path]);
   },
 
   async observe(machine, held) {
@@ -44,6 +58,24 @@ export const metadataEngine = defineEngine<MetadataInput>({
   },
 });
 
+function lentTo({ id, input }: Artifact<MetadataInput>, { part, state, detail }: Steering): readonly [string, LentKey] {
+  const refused = (message: string): Problem =>
+    new Problem('INVALID_REQUEST', {
+      at: `${id} ${part}`,
+      message,
+      fix: 'Control and host must be of the same version.',
+    });
+  const [address = '', attribute] = part.split('/');
+  if (state !== 'lent' || attribute !== 'ssh-keys') throw refused('only SSH keys can be lent');
+  if (!input.hosts.some((it) => it.address === address)) throw refused('no host has this address');
+  const key = LentKey.safeParse(JSON.parse(detail ?? 'null'));
+  if (!key.success) throw refused(key.error.issues[0]?.message ?? 'not a key');
+  return [address, key.data];
+}
+
 const serviceOf = ({ input }: Artifact<MetadataInput>): string => `metadata.${input.namespace}`;
 const fileOf = (machine: Machine, { input }: Artifact<MetadataInput>): string =>
   `${machine.run}/metadata/${input.namespace}.json`;
+/** Keys that were lent: gone with a reboot of the machine, as nobody is connected then. */
+const lentOf = (machine: Machine, { input }: Artifact<MetadataInput>): string =>
+  `${machine.run}/metadata/${input.namespace}.lent`;
