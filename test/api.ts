@@ -8,6 +8,7 @@ import { apiApp } from '#api/app.ts';
 import type { ApiParts, Env } from '#api/context.ts';
 import type { AuditEvent } from '#control/audit.ts';
 import { Control } from '#control/control.ts';
+import { openGroups } from '#control/groups/open.ts';
 import { openLogStore } from '#control/logs/sqlite.ts';
 import { Observer } from '#control/observations.ts';
 import { Operations } from '#control/operations.ts';
@@ -18,7 +19,7 @@ import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import { Tokens } from '#control/tokens.ts';
 import { type Artifact, digestOfAll } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
-import type { HoldEvent, HoldRequest, HostLink, HostStatus } from '#core/host.ts';
+import type { HoldEvent, HoldRequest, HostLink, HostStatus, SteerRequest } from '#core/host.ts';
 import { Problem } from '#core/problem.ts';
 import { newSealingKeys } from '#lib/seal.ts';
 import { artifactChanges } from '#plan/difference.ts';
@@ -35,6 +36,7 @@ export class PaperHost implements HostLink {
   /** Refuses the next change. */
   refusal: Problem | undefined;
   readonly resets: string[] = [];
+  readonly steered: SteerRequest[] = [];
   #former: readonly Artifact[] = [];
 
   async status(): Promise<HostStatus> {
@@ -88,7 +90,9 @@ export class PaperHost implements HostLink {
     }));
   }
 
-  async steer(): Promise<void> {}
+  async steer(request: SteerRequest): Promise<void> {
+    this.steered.push(request);
+  }
 
   async reset(artifact: string): Promise<void> {
     this.resets.push(artifact);
@@ -103,6 +107,8 @@ export interface TestApi {
   readonly tokens: Readonly<Record<Role, string>>;
   /** Lets time pass, in milliseconds. */
   pass(milliseconds: number): void;
+  /** Lets groups be looked after once. */
+  turn(): Promise<void>;
   /** How many listen for threats. */
   listeners(): number;
   tell(change: ThreatChange): void;
@@ -138,8 +144,9 @@ export async function startApi(options: { readonly rate?: number; readonly burst
   const logs = openLogStore({ path: join(folder, 'logs.db') });
   const audited: AuditEvent[] = [];
   const listeners = new Set<(change: ThreatChange) => void>();
-  const control = new Control({
+  const control: Control = new Control({
     store,
+    facts: () => ({ unwell: groups.unwell() }),
     host,
     operations,
     sealing: newSealingKeys().sealing,
@@ -147,13 +154,24 @@ export async function startApi(options: { readonly rate?: number; readonly burst
     log: () => {},
     onSnapshot: () => {},
   });
+  const observer = new Observer({ host, now: () => time, age: -1 });
+  const groups = openGroups({
+    control,
+    host,
+    observer,
+    operations,
+    now,
+    log: () => {},
+    append: async (entries) => logs.append(entries),
+  });
   await control.start();
   const parts: ApiParts = {
     control,
     store,
     host,
     operations,
-    observer: new Observer({ host, now: () => time, age: -1 }),
+    observer,
+    groups,
     tokens,
     threats,
     logs,
@@ -197,6 +215,7 @@ export async function startApi(options: { readonly rate?: number; readonly burst
     pass: (milliseconds) => {
       time += milliseconds;
     },
+    turn: () => groups.turn(),
     listeners: () => listeners.size,
     tell: (change) => {
       for (const it of listeners) it(change);

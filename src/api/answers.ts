@@ -1,6 +1,9 @@
 import { roles } from '#access/roles.ts';
+import { healthStates } from '#control/groups/sight.ts';
+import { instanceActions } from '#control/groups/status.ts';
 import { resourceStates } from '#control/observations.ts';
 import { problems } from '#core/problem.ts';
+import { rollActions } from '#kinds/instance-group/spec.ts';
 
 /** JSON Schema, as OpenAPI 3.1 takes it. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -141,6 +144,32 @@ export const answers: Readonly<Record<string, Json>> = {
     },
   ),
   LogEntries: object({ entries: list(reference('LogEntry')) }, { nextPageToken: text }),
+  ManagedInstances: object(
+    {
+      stable: { type: 'boolean', description: 'Every host is as the group says, and in service.' },
+      items: list(
+        object(
+          {
+            name: text,
+            zone: text,
+            status: choice(...resourceStates),
+            action: choice(...instanceActions),
+            template: text,
+            version: text,
+            current: { type: 'boolean', description: 'Whether it is as the group says.' },
+          },
+          {
+            healthState: choice(...healthStates),
+            lastError: { type: 'string', description: 'Why it is not in service, in words.' },
+          },
+        ),
+      ),
+    },
+    {
+      reason: { type: 'string', description: 'Why it is not stable, in words.' },
+      roll: object({ name: text, action: choice(...rollActions), left: whole }),
+    },
+  ),
   SerialText: object({ text }),
   Document: { type: 'object', description: 'A JSON Schema or an OpenAPI document.' },
 };

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { Problem } from '#core/problem.ts';
 import { changeRoutes } from './changes.ts';
 import type { ApiParts, Env } from './context.ts';
+import { groupRoutes } from './groups.ts';
 import { logRoutes } from './logs.ts';
 import { resourceRoutes } from './resources.ts';
 import { sshKeyRoutes } from './ssh-keys.ts';
@@ -26,7 +27,7 @@ export function apiApp(parts: ApiParts): Hono<Env> {
   app.use('*', sized);
   app.use('*', audited(parts));
   app.use('*', authenticated(parts));
-  for (const routes of [systemRoutes, changeRoutes, threatRoutes, logRoutes, sshKeyRoutes, resourceRoutes])
-    app.route('/v1', routes(parts));
+  const all = [systemRoutes, changeRoutes, threatRoutes, logRoutes, sshKeyRoutes, groupRoutes, resourceRoutes];
+  for (const routes of all) app.route('/v1', routes(parts));
   return app;
 }

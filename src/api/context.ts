@@ -3,6 +3,7 @@ import type { RateLimit } from '#access/limit.ts';
 import type { Identity, Role } from '#access/roles.ts';
 import type { AuditEvent } from '#control/audit.ts';
 import type { Control } from '#control/control.ts';
+import type { GroupKeeper } from '#control/groups/keeper.ts';
 import type { HealthItem } from '#control/health.ts';
 import type { LogStore } from '#control/logs/store.ts';
 import type { Observer } from '#control/observations.ts';
@@ -22,6 +23,7 @@ export interface ApiParts {
   readonly host: HostLink;
   readonly operations: Operations;
   readonly observer: Observer;
+  readonly groups: Pick<GroupKeeper, 'standing' | 'waits' | 'roll'>;
   readonly tokens: Tokens;
   readonly threats: ThreatStore;
   readonly logs: LogStore;

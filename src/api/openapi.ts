@@ -10,8 +10,10 @@ import {
   DryRunQuery,
   HistoryQuery,
   ReadRequest,
+  ResizeRequest,
   ResourcesQuery,
   RollbackRequest,
+  RollRequest,
   SerialQuery,
   SiteRequest,
   SshKeyRequest,
@@ -110,6 +112,25 @@ const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   },
   '/v1/projects/{project}/instances/{name}/reset': {
     post: { summary: 'Restart an instance', ...operator, answers: ok('Empty') },
+  },
+  '/v1/projects/{project}/instanceGroups/{name}/instances': {
+    get: { summary: 'The hosts of an instance group, and how it is doing', answers: ok('ManagedInstances') },
+  },
+  '/v1/projects/{project}/instanceGroups/{name}/resize': {
+    post: {
+      summary: 'Give an instance group another number of hosts',
+      ...operator,
+      body: bodyOf(ResizeRequest),
+      answers: accepted,
+    },
+  },
+  '/v1/projects/{project}/instanceGroups/{name}/roll': {
+    post: {
+      summary: 'Restart or replace every host of an instance group',
+      ...operator,
+      body: bodyOf(RollRequest),
+      answers: accepted,
+    },
   },
 });
 

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { roles } from '#access/roles.ts';
 import { severities } from '#control/threats/threat.ts';
 import { Name } from '#core/resource.ts';
+import { rollActions } from '#kinds/instance-group/spec.ts';
 
 /** What comes with requests: bodies and queries. The OpenAPI document is made from them. */
 
@@ -107,6 +108,26 @@ export const HistoryQuery = z.strictObject({
 export const ResourcesQuery = z.strictObject({
   limit: count(1, 5000).default('1000').describe('At most so many.'),
   pageToken: z.string().max(200).optional().describe('From the answer before.'),
+});
+
+export const ResizeRequest = z.strictObject({
+  size: z.int().min(0).max(1000).describe('How many hosts the group has from now on.'),
+});
+
+export const RollRequest = z.strictObject({
+  action: z.enum(rollActions).describe('What is done to every host, one after the other.'),
+  maxUnavailable: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Hosts that may be out of service at a time; none: what the update policy says.'),
+  minReadySec: z
+    .int()
+    .min(0)
+    .max(3600)
+    .optional()
+    .describe('Seconds that a host must be in service before the next one follows; none: what the update policy says.'),
 });
 
 export const DryRunQuery = z.strictObject({

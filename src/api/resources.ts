@@ -5,6 +5,7 @@ import { Problem } from '#core/problem.ts';
 import { keyOf, type Resource } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { instance } from '#kinds/instance/kind.ts';
+import { instanceGroup } from '#kinds/instance-group/kind.ts';
 import { byText, didYouMean, inSentence } from '#lib/text.ts';
 import { begun } from './audit.ts';
 import { bodyOf, parsedBy } from './body.ts';
@@ -30,10 +31,18 @@ export interface ResourceDocument {
 type StatusOf = (owner: string) => ResourceStatus;
 
 /** How every resource is doing, those included that an operation is only just making. */
-async function statusesOf({ control, observer, operations }: ApiParts): Promise<StatusOf> {
+async function statusesOf({ control, observer, operations, groups }: ApiParts): Promise<StatusOf> {
   const held = new Set(control.artifacts.map((it) => it.id));
   const coming = (control.coming?.artifacts ?? []).filter((it) => !held.has(it.id));
-  return statuses([...control.artifacts, ...coming], await observer.latest(), operations.underWay());
+  const statusOf = statuses([...control.artifacts, ...coming], await observer.latest(), operations.underWay());
+  // Of a group its hosts tell how it is doing: the group itself is nothing on a machine.
+  const waiting = new Map(
+    control.snapshot.all(instanceGroup).flatMap((it) => {
+      const detail = groups.waits(it);
+      return detail === undefined ? [] : [[keyOf(it), { state: 'UPDATING', detail, values: {} }] as const];
+    }),
+  );
+  return (owner) => waiting.get(owner) ?? statusOf(owner);
 }
 
 const documentOf = (stored: Stored, statusOf: StatusOf): ResourceDocument => {
@@ -95,7 +104,7 @@ const place = (context: Context<Env>): { project: string; kind: AnyKind; name: s
   return { project: context.req.param('project') ?? '', kind, name: context.req.param('name') ?? '' };
 };
 
-const missing = (
+export const missing = (
   kind: AnyKind,
   name: string,
   { project, names }: { project: string; names: Iterable<string> },

@@ -44,6 +44,10 @@ export const verbGroups = (machine: MachineVerbs): VerbGroups => ({
     start: { brief: 'Start an instance', load: session('start') },
     stop: { brief: 'Stop an instance; its files are kept', load: session('stop') },
     restart: { brief: 'Restart an instance', load: session('restart') },
+    groups: {
+      brief: 'Instance groups: their hosts, restart and replacement of all, size',
+      load: async () => (await import('./verbs/groups.ts')).groups,
+    },
   },
   'What was seen': {
     threats: {

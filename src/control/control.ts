@@ -39,7 +39,8 @@ export interface Choice {
   readonly project: string;
   readonly kind: AnyKind;
   readonly name: string;
-  readonly assigned: unknown;
+  /** Makes the new choice from the resource as it is when the change is begun. */
+  readonly choose: (resource: Resource) => unknown;
 }
 
 export interface ChangeOptions {
@@ -499,12 +500,10 @@ export class Control {
 }
 
 /** The snapshot with another choice for one resource. */
-const chosen = (snapshot: Snapshot, { project, kind, name, assigned }: Choice): Snapshot =>
-  snapshotOf(
-    snapshot.resources.map((it) =>
-      keyOf(it) === keyOf({ project, kind: kind.kind, name }) ? { ...it, assigned } : it,
-    ),
-  );
+function chosen(snapshot: Snapshot, { choose, ...it }: Choice): Snapshot {
+  const key = keyOf({ ...it, kind: it.kind.kind });
+  return snapshotOf(snapshot.resources.map((one) => (keyOf(one) === key ? { ...one, assigned: choose(one) } : one)));
+}
 
 /** All mistakes of a change. What keeps a resource from being deleted is that others still refer to it. */
 function refusal(change: Change, problems: readonly ProblemDocument[]): Problem {

@@ -4,6 +4,7 @@ import type { ApiParts } from '#api/context.ts';
 import { AuditLog } from '#control/audit.ts';
 import { Control } from '#control/control.ts';
 import { Detection } from '#control/detection.ts';
+import { openGroups } from '#control/groups/open.ts';
 import { healthOf } from '#control/health.ts';
 import { localHost } from '#control/link/host.ts';
 import { Logging } from '#control/logging.ts';
@@ -58,8 +59,9 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     now,
     log,
   });
-  const control = new Control({
+  const control: Control = new Control({
     store,
+    facts: () => ({ unwell: groups.unwell() }),
     host,
     operations,
     sealing: JSON.parse(readFileSync(sealingKeysOf(deployment), 'utf8')) as SealingKeys,
@@ -72,10 +74,20 @@ export async function startControl(deployment: Deployment): Promise<Running> {
       }
     },
   });
+  const groups = openGroups({
+    control,
+    host,
+    observer,
+    operations,
+    now,
+    log,
+    append: (entries) => logging.store.append(entries),
+  });
   const agree = async (): Promise<void> => {
     await control
       .agree()
       .catch((error: unknown) => log('the host agent does not agree yet', { problem: asProblem(error).toJSON() }));
+    await groups.turn();
   };
   await control
     .start()
@@ -94,6 +106,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     host,
     operations,
     observer,
+    groups,
     tokens,
     threats,
     logs: logging.store,
@@ -111,6 +124,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     log,
     stop: async () => {
       clearInterval(watching);
+      groups.stop();
       await detection.pipeline.stop();
       await logging.stop();
       await threats.close();

@@ -199,8 +199,10 @@ export async function statusOf(machine: Machine, input: Pick<SandboxInput, 'name
 }
 
 async function observe(machine: Machine, held: Artifact<SandboxInput>): Promise<Observation> {
-  const { state, memory, cpu, tasks } = await statusOf(machine, held.input);
-  const values = { memoryBytes: memory, cpuNanoseconds: cpu, tasks, running: state === 'RUNNING' ? 1 : 0 };
+  const { state, memory, cpu, tasks, pid } = await statusOf(machine, held.input);
+  const running = state === 'RUNNING' ? 1 : 0;
+  // Another first process is another boot.
+  const values = { memoryBytes: memory, cpuNanoseconds: cpu, tasks, running, boot: pid ?? 0 };
   const base = {
     artifact: held.id,
     values: Object.fromEntries(held.owners.map((owner) => [owner, values])),

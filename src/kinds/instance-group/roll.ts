@@ -17,6 +17,7 @@ export function dueOf({ spec, assigned }: Group, member: Member): RollAction | u
   const asked = roll !== undefined && member.roll !== roll.name;
   const behind = member.version !== version;
   const astray = !zonesOf(spec).includes(member.zone);
+  if (member.restarting === true && !behind && !asked) return 'RESTART';
   if (!asked && (spec.updatePolicy.type === 'OPPORTUNISTIC' || !(behind || astray))) return undefined;
   if (astray) return 'REPLACE';
   const [old, now] = [versions[member.version]?.spec, versions[version]?.spec];

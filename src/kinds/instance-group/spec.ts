@@ -27,6 +27,17 @@ export const UpdatePolicy = z
   })
   .meta({ id: 'UpdatePolicy' });
 
+export const AutoHealingPolicy = z
+  .strictObject({
+    initialDelaySec: z
+      .int()
+      .min(0)
+      .max(3600)
+      .default(300)
+      .describe('Seconds that a host may take until it answers its health check; after that it is recreated.'),
+  })
+  .meta({ id: 'AutoHealingPolicy' });
+
 export const InstanceGroupSpec = z
   .strictObject({
     template: ref('instanceTemplate').describe('What its hosts are made from.'),
@@ -57,6 +68,7 @@ export const InstanceGroupSpec = z
       .max(100)
       .default([])
       .describe('Ports by name, for backend services.'),
+    autoHealingPolicy: AutoHealingPolicy.optional().describe('None: hosts that run are left alone.'),
     updatePolicy: UpdatePolicy.prefault({}).describe('How its hosts take up a changed template.'),
     description: Description,
   })
@@ -78,6 +90,8 @@ export interface Member {
   readonly serial: number;
   /** Name of the roll that it has been through; none: it was made before the first. */
   readonly roll?: string;
+  /** True: it has its version, and must still boot to be what that says. */
+  readonly restarting?: true;
   /** True: it is taken out of service and then deleted. */
   readonly leaving?: true;
 }

@@ -1,0 +1,174 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { GroupStatus } from '#control/groups/status.ts';
+import type { Revision } from '#control/store/store.ts';
+import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
+import { answers, type Tries, triesOf } from '../fabric-lab.ts';
+
+let lab: TestDeployment;
+let tries: Tries;
+
+const site = ({ size = 3, said = 'one', action = 'REPLACE' } = {}) => `
+project: groups
+networks: { office: {} }
+subnets: { east: { network: office, region: us-east1, range: 10.1.0.0/24 } }
+firewallRules: { web: { network: office, rules: ["tcp:80"], targetTags: [http-server] } }
+instanceTemplates:
+  host:
+    machineType: e2-micro
+    interfaces: [{ subnet: east }]
+    firewall: [http]
+    startupScript: |${answers(80)}      echo ${said} >>/root/said
+instanceGroups:
+  web:
+    template: host
+    region: us-east1
+    targetSize: ${size}
+    updatePolicy: { minimalAction: ${action} }
+instances:
+  client: { zone: us-east1-b, interfaces: [{ subnet: east, address: 10.1.0.10 }] }
+`;
+
+const path = '/v1/projects/groups/instanceGroups/web/instances';
+const status = (): Promise<GroupStatus> => lab.client.get<GroupStatus>(path);
+const names = async (): Promise<string[]> => (await status()).items.map((it) => it.name);
+const stable = (seconds = 120): Promise<GroupStatus> => eventually(status, (it) => it.stable, seconds);
+const said = (name: string): Promise<string> =>
+  tries.sh(`groups/${name}`, 'tr "\\n" " " </root/said 2>/dev/null || true').then((it) => it.trim());
+
+/** Every host answers the client under its own name. */
+async function allAnswer(): Promise<void> {
+  for (const name of await names()) {
+    await tries.listening(`groups/${name}`);
+    expect(await tries.ask('groups/client', name)).toBe(`10.1.0.10 ${name}`);
+  }
+}
+
+beforeAll(async () => {
+  lab = await startDeployment();
+  tries = triesOf(lab);
+  await lab.apply(site());
+  await stable();
+}, 600_000);
+
+afterAll(async () => {
+  await lab?.remove();
+  expect(lab?.leftovers()).toEqual([]);
+}, 120_000);
+
+test('three hosts stand in three zones, answer by their names, and are listed with state and version', async () => {
+  await allAnswer();
+  const { items } = await status();
+  expect(items.map((it) => it.zone).toSorted()).toEqual(['us-east1-b', 'us-east1-c', 'us-east1-d']);
+  const { stdout } = await lab.vauban('groups', 'list-instances', 'web');
+  expect(stdout.split('\n')[0]).toMatch(
+    /^NAME +ZONE +STATUS +HEALTH_STATE +ACTION +INSTANCE_TEMPLATE +VERSION_NAME +LAST_ERROR/,
+  );
+  expect(stdout.match(/RUNNING/g)).toHaveLength(3);
+  const list = await lab.vauban('get', 'instanceGroups');
+  expect(list.stdout).toMatch(/web +us-east1 +region +web +3 +3 +host +no/);
+});
+
+test('a host whose first process is killed comes back by itself', async () => {
+  const [name = ''] = await names();
+  const before = await said(name);
+  await tries.sh(`groups/${name}`, 'kill -9 -1; kill -KILL 1; kill -SEGV 1; reboot -f').catch(() => {});
+  await eventually(
+    () => said(name).catch(() => ''),
+    (it) => it.length > before.length,
+    60,
+  );
+  await stable();
+  await allAnswer();
+});
+
+test('a group grows and shrinks; whoever stays keeps everything', async () => {
+  const before = await names();
+  expect((await lab.vauban('groups', 'resize', 'web', '4')).code).toBe(0);
+  await stable();
+  expect(await names()).toEqual(expect.arrayContaining(before));
+  await allAnswer();
+  expect((await lab.vauban('groups', 'resize', 'web', '3')).code).toBe(0);
+  await stable();
+  expect(await names()).toEqual(before);
+  expect((await lab.vauban('get', 'instances')).stdout.match(/web-/g)).toHaveLength(3);
+});
+
+test('a rolling restart boots every host once, one at a time', async () => {
+  const before = new Map<string, string>();
+  for (const name of await names()) before.set(name, await said(name));
+  const most = { away: 0 };
+  const watch = setInterval(() => {
+    void status().then(({ items }) => {
+      most.away = Math.max(most.away, items.filter((it) => it.action !== 'NONE').length);
+    });
+  }, 100);
+  const { code, stdout, stderr } = await lab.vauban(
+    'groups',
+    'rolling-restart',
+    'web',
+    '--max-unavailable',
+    '1',
+    '--min-ready',
+    '1s',
+  );
+  clearInterval(watch);
+  expect([code, stdout, stderr]).toEqual([0, 'Restarted every host of web.\n', expect.stringContaining('restarting')]);
+  for (const [name, text] of before)
+    expect(
+      await eventually(
+        () => said(name),
+        (it) => it !== text,
+      ),
+    ).toBe(`${text} one`);
+  expect([...before.keys()]).toEqual(await names());
+  // While one comes back the ones before it may still have to prove themselves; all of them are never away.
+  expect(most.away).toBeLessThan(3);
+  await allAnswer();
+});
+
+test('a rolling replacement gives new hosts without old files', async () => {
+  const before = await names();
+  await tries.sh(`groups/${before[0]}`, 'echo mine >/root/file');
+  expect(await lab.vauban('groups', 'rolling-replace', 'web')).toMatchObject({ code: 0 });
+  const after = await names();
+  expect(after.filter((it) => before.includes(it))).toEqual([]);
+  for (const name of after)
+    expect(await tries.sh(`groups/${name}`, 'cat /root/file 2>/dev/null || echo none')).toBe('none');
+  await allAnswer();
+});
+
+test('plan tells what a changed template will do; control dies in the middle of it, and the rest follows', async () => {
+  const newer = site({ said: 'two' });
+  const plan = await lab.client.post<{ resources: { meaning: string[] }[] }>('/v1/plan', {
+    files: [{ path: 'site.yaml', text: newer }],
+  });
+  expect(plan.resources.flatMap((it) => it.meaning)).toEqual(['replaces 3 hosts of group web, at most 1 at a time']);
+  await lab.apply(newer);
+  await eventually(status, (it) => it.items.some((item) => item.current) && it.items.some((item) => !item.current), 60);
+  spawnSync('s6-svc', ['-k', `${lab.deployment.scan}/vauban-control`]);
+  await eventually(
+    () => status().catch(() => undefined),
+    (it) => it !== undefined,
+    30,
+  );
+  // The same site again must not hurry it.
+  await eventually(
+    () =>
+      lab.apply(newer).then(
+        () => true,
+        () => false,
+      ),
+    (it) => it,
+    30,
+  );
+  await stable(180);
+  for (const name of await names()) {
+    await tries.listening(`groups/${name}`);
+    expect(await said(name)).toBe('two');
+  }
+  const { revisions } = await lab.client.get<{ revisions: Revision[] }>('/v1/revisions?limit=20');
+  const replaced = revisions.filter((it) => it.author === 'instance-group-manager' && it.state === 'applied');
+  expect(replaced.length).toBeGreaterThanOrEqual(3);
+  expect(replaced.every((it) => it.changes.filter((change) => change.action === 'delete').length <= 1)).toBe(true);
+}, 300_000);
