@@ -1,32 +1,10 @@
-import { chmod, mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Artifact } from '#core/artifact.ts';
-import { slapdId } from '#engines/slapd/assemble.ts';
 import { slapdEngine } from '#engines/slapd/driver.ts';
-import type { SlapdInput, SlapdUser } from '#engines/slapd/input.ts';
+import type { SlapdInput } from '#engines/slapd/input.ts';
 import { slapdPaths } from '#engines/slapd/paths.ts';
-import { type TestMachine, testMachine } from '../machine.ts';
-import { smallSupervisor } from '../small-supervisor.ts';
-
-/** Users that need no entry in the machine's list: the kernel knows numbers only. */
-const users = {
-  control: { uid: 64_101, gid: 64_101 },
-  edge: { uid: 64_102, gid: 64_102 },
-  proxy: { uid: 64_103, gid: 64_103 },
-  directory: { uid: 64_104, gid: 64_104 },
-};
-
-const person = (name: string, more: Partial<SlapdUser> = {}): SlapdUser => ({
-  name,
-  subject: String(1000 + name.length),
-  email: `${name}@example.com`,
-  displayName: `${name} Example`,
-  mustChangePassword: false,
-  disabled: false,
-  password: `first password of ${name}`,
-  ...more,
-});
+import { artifactOf, type DirectoryLab, directoryLab, directoryUsers, person } from '../directory-lab.ts';
+import type { TestMachine } from '../machine.ts';
 
 const base: SlapdInput = {
   directory: 'lab.people',
@@ -39,23 +17,12 @@ const base: SlapdInput = {
   ],
 };
 
+let lab: DirectoryLab;
 let machine: TestMachine;
-let held: Artifact<SlapdInput> | undefined;
-
-const artifact = (input: SlapdInput): Artifact<SlapdInput> => ({
-  id: slapdId(input.directory),
-  engine: 'slapd',
-  owners: ['lab/directory/people', 'lab/user/alice', 'lab/user/bob'],
-  needs: [],
-  input,
-});
-
-async function apply(input: SlapdInput): Promise<void> {
-  const wanted = artifact(input);
-  await slapdEngine.check?.(machine, wanted);
-  await slapdEngine.apply(machine, wanted, held);
-  held = wanted;
-}
+const users = directoryUsers;
+const apply = (input: SlapdInput): Promise<void> => lab.apply(input);
+const artifact = (input: SlapdInput): Artifact<SlapdInput> =>
+  artifactOf(input, ['lab/directory/people', 'lab/user/alice', 'lab/user/bob']);
 
 const url = (): string => `ldapi://${encodeURIComponent(slapdPaths(machine, base.directory).socket)}`;
 const dn = (name: string): string => `uid=${name},ou=people,${base.baseDn}`;
@@ -83,18 +50,12 @@ async function changePassword(name: string, before: string, after: string): Prom
 const invalid = 'ldap_bind: Invalid credentials (49)';
 
 beforeAll(async () => {
-  const plain = await testMachine();
-  machine = { ...plain, users, supervisor: smallSupervisor(`${plain.run}/supervisor`) };
-  await mkdir(machine.state, { recursive: true });
-  await mkdir(machine.run, { recursive: true });
-  await chmod(dirname(machine.state), 0o711);
+  lab = await directoryLab();
+  machine = lab.machine;
   await apply(base);
 });
 
-afterAll(async () => {
-  if (held !== undefined) await slapdEngine.remove(machine, held);
-  await machine?.cleanup();
-});
+afterAll(() => lab?.cleanup());
 
 test('a person binds with the declared password, and with no other', async () => {
   expect(await whoami('alice', 'first password of alice')).toBe(`dn:${dn('alice')}`);
