@@ -23,6 +23,7 @@ export interface Accounts extends People {
   states(): readonly DirectoryState[];
   /** Resolves when every directory was asked once. */
   ready(): Promise<void>;
+  counters(): Readonly<Record<string, number>>;
   stop(): Promise<void>;
 }
 
@@ -125,6 +126,13 @@ export function accountsOf(parts: AccountsParts): Accounts {
     },
     states: () => list().map((it) => it.state()),
     ready: async () => void (await Promise.all(list().map((it) => it.tried))),
+    counters: () => {
+      const states = list().map((it) => it.state());
+      return {
+        people: states.reduce((sum, it) => sum + it.people, 0),
+        directoriesAway: states.filter((it) => !it.answers).length,
+      };
+    },
     async stop() {
       await Promise.all([...followers.values()].map(({ follower }) => follower.stop()));
     },

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { openEdgeDatabase } from '#edge/database.ts';
+import { accountsOf } from '#edge/directory/accounts.ts';
 import type { Edge, EdgeLog, EdgePart } from '#edge/edge.ts';
 import { followInput, type InputFile } from '#edge/input-file.ts';
-import { nobody } from '#edge/people.ts';
 import { sessionStore } from '#edge/session-store.ts';
 import { type Web, webOf } from '#edge/web.ts';
 import { type EdgeHealth, HEALTH_PATH } from '#engines/edge/paths.ts';
@@ -27,6 +28,15 @@ export async function startEdge(folders: { readonly run: string; readonly state:
   const database = openEdgeDatabase(`${state}/edge.db`);
   const now = (): number => Date.now();
   const web = webOf((route, error) => log('defect', { at: `web ${route}`, message: String(error) }));
+  const accounts = accountsOf({
+    input: input.current,
+    onInput: input.onChange,
+    database,
+    // `run` is RUN/edge/PROJECT; directories have their sockets below RUN as well.
+    machineRun: dirname(dirname(run)),
+    now,
+    log,
+  });
   const edge: Edge = {
     input: input.current,
     onInput: input.onChange,
@@ -40,13 +50,13 @@ export async function startEdge(folders: { readonly run: string; readonly state:
     },
     database,
     sessions: sessionStore({ database, now, lifetime: () => input.current().signIn?.sessionSeconds ?? LIFETIME }),
-    people: nobody,
+    people: accounts,
     web,
     log,
     now,
   };
   // Each part mounts what it answers; what stands first is asked first.
-  const parts: readonly EdgePart[] = [];
+  const parts: readonly EdgePart[] = [accounts];
   mountHealth(web, input, parts);
   await listen(web, edge.paths.web);
   log('started', { project: input.current().project.id });
