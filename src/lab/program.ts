@@ -57,11 +57,13 @@ function renameOrYield(from: string, to: string): void {
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
-/** The packages that run, with theirs. */
+/** The packages that run, with theirs. A peer that is not installed is one that is not needed. */
 function packagesOf(manifest: Manifest, found = new Set<string>()): Set<string> {
-  for (const name of Object.keys(manifest.dependencies ?? {})) {
+  const peers = Object.keys(manifest.peerDependencies ?? {}).filter((it) => existsSync(`${source}/node_modules/${it}`));
+  for (const name of [...Object.keys(manifest.dependencies ?? {}), ...peers]) {
     if (found.has(name)) continue;
     found.add(name);
     packagesOf(JSON.parse(readFileSync(`${source}/node_modules/${name}/package.json`, 'utf8')) as Manifest, found);
