@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
-import { isOverdue, spareIn } from './prune.ts';
+import { isOverdue, prune, spareIn } from './prune.ts';
 
 const [a, b, c] = ['0123456789abcdef', '1111111111111111', '2222222222222222'];
 
@@ -41,4 +41,8 @@ test('the first finding starts the clock, and a week later it is overdue', () =>
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test('deleting nothing frees nothing', () => {
+  expect(prune([])).toBe(0);
 });

@@ -79,6 +79,8 @@ const markOf = (path: string): string => `${path}.unused`;
 
 /** Deletes what nothing uses; gives how much that was, in bytes. */
 export function prune(found: readonly Spare[]): number {
+  // Without a path `du` would measure where we stand.
+  if (found.length === 0) return 0;
   const { stdout } = spawnSync('du', ['-sxB1', '--', ...found.map((it) => it.path)], { encoding: 'utf8' });
   for (const { path } of found) {
     rmSync(path, { recursive: true, force: true });
