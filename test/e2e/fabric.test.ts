@@ -209,3 +209,17 @@ async function namespaced(name: string, command: string): Promise<string> {
   const netns = `--net=/run/netns/vb-${lab.deployment.id}.${name}`;
   return execFileSync('nsenter', [netns, 'sh', '-c', command], { encoding: 'utf8' });
 }
+
+test('two hosts swap their addresses in one change, and are found under the new ones', async () => {
+  const [web, plain] = ['address: 10.1.0.11 }]\n    startupScript', 'address: 10.1.0.12 }]'];
+  const [one = '', two = ''] = site().split('---');
+  const swapped = two.replace(web, web.replace('.11', '.99')).replace(plain, plain.replace('.12', '.11'));
+  await lab.apply(`${one}---${swapped.replace('10.1.0.99', '10.1.0.12')}`);
+  await tries.listening('two/web');
+  expect(await tries.ask('two/plain', '10.1.0.12')).toBe('10.1.0.11 web');
+  expect(await tries.ping('two/web', '10.1.0.11')).toBe(true);
+  expect(await tries.ask('one/plain', '10.1.0.11')).toBe('10.1.0.10 web');
+  await lab.apply(site());
+  await tries.listening('two/web');
+  expect(await tries.ask('two/plain', '10.1.0.11')).toBe('10.1.0.12 web');
+});

@@ -48,7 +48,7 @@ function onInternet({ resource, snapshot, index }: Place, spec: InterfaceSpec): 
       fix: 'Keep only `network: internet` and `address`.',
     };
   }
-  const taken = takenExternal(snapshot, resource);
+  const taken = takenOutside(resource, snapshot);
   const chosen = spec.address ?? chooseExternal(resource.assigned?.interfaces[index]?.address, taken);
   if (chosen === undefined)
     return { code: 'UNMET', path: [], message: 'no external address is left', fix: 'Name one in `address`.' };
@@ -146,7 +146,7 @@ function choosePrivate(
   const taken = new Map<string, string>();
   for (const other of snapshot.all(instance, resource.project)) {
     if (other.name === resource.name) continue;
-    for (const it of other.assigned?.interfaces ?? [])
+    for (const it of heldBy(other, resource, snapshot))
       if (it.network === home.spec.network) taken.set(it.address, other.name);
   }
   if (spec.address === undefined) {
@@ -188,6 +188,40 @@ function choosePrivate(
         message: `${spec.address} is taken by instance ${holder}`,
         fix: 'Choose another address.',
       };
+}
+
+type Held = Pick<InterfaceAssigned, 'network' | 'address'>;
+
+/**
+ * What another instance holds once the change is done: where it names an address, that one and not the one it has now, so
+ * that two can swap theirs. Of two that name the same, only the later one by name is told.
+ */
+function heldBy(other: Instance, resource: Instance, snapshot: Snapshot): readonly Held[] {
+  return other.spec.interfaces.flatMap((spec, index): Held[] => {
+    const old = other.assigned?.interfaces[index];
+    if (spec.address === undefined) return old === undefined ? [] : [old];
+    if (other.project === resource.project && other.name > resource.name) return [];
+    const home = spec.subnet === undefined ? undefined : snapshot.find(subnet, other.project, spec.subnet);
+    const named = spec.network ?? home?.spec.network ?? old?.network;
+    return named === undefined ? [] : [{ network: named, address: spec.address }];
+  });
+}
+
+/** The same for addresses of the internet, which all projects share. */
+function takenOutside(resource: Instance, snapshot: Snapshot): ReadonlySet<string> {
+  const taken = new Set(takenExternal(snapshot, resource));
+  const others = snapshot.all(instance).filter((it) => keyOf(it) !== keyOf(resource));
+  for (const other of others) {
+    for (const [index, spec] of other.spec.interfaces.entries()) {
+      const old = other.assigned?.interfaces[index];
+      if (spec.address !== undefined && old?.network === INTERNET && old.address !== spec.address)
+        taken.delete(old.address);
+    }
+  }
+  for (const other of others) {
+    for (const it of heldBy(other, resource, snapshot)) if (it.network === INTERNET) taken.add(it.address);
+  }
+  return taken;
 }
 
 /** Addresses that others name themselves count as taken even before their turn has come. */
