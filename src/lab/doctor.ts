@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import type { Deployment } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
+import { cgroupTop } from '#engines/sandbox/cgroup.ts';
 import { portOf, switchedOnOf, tableOf } from '#engines/uplink/render.ts';
 import { scanIsUp } from './deployment.ts';
 import { missingPackages } from './install.ts';
@@ -135,13 +136,15 @@ export function examine(): Finding[] {
   return findings;
 }
 
-function cgroups(): Pick<Finding, 'state' | 'text' | 'fatal'> {
-  const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
-  if (v2) return { state: 'ok', text: 'version 2' };
-  const controllers = existsSync('/sys/fs/cgroup') ? readdirSync('/sys/fs/cgroup') : [];
-  const lacking = ['memory', 'cpu', 'pids'].filter((it) => !controllers.some((name) => name.split(',').includes(it)));
+/** Which control groups there are below `top`, and whether instances can be limited by them. */
+export function cgroups(top = cgroupTop): Pick<Finding, 'state' | 'text' | 'fatal'> {
+  const controllersOf = (file: string) => textOf(file).trim().split(/\s+/);
+  const v2 = existsSync(`${top}/cgroup.controllers`);
+  const found = v2 ? controllersOf(`${top}/cgroup.controllers`) : listed(top).flatMap((name) => name.split(','));
+  const lacking = ['memory', 'cpu', 'pids'].filter((it) => !found.includes(it));
   if (lacking.length > 0) return { state: 'failed', text: `no controller for ${lacking.join(', ')}`, fatal: true };
-  return { state: 'ok', text: existsSync('/sys/fs/cgroup/unified') ? 'hybrid; instances see version 1' : 'version 1' };
+  if (v2) return { state: 'ok', text: 'version 2' };
+  return { state: 'ok', text: existsSync(`${top}/unified`) ? 'hybrid; instances see version 1' : 'version 1' };
 }
 
 /** Refuses a machine on which nothing can come of it, with every reason. */

@@ -6,7 +6,7 @@ import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { firstUser, imagesFolder } from '#engines/image/image.ts';
 import { canonical } from '#lib/hash.ts';
-import { cpuOf, type Usage, usageFiles } from './cgroup.ts';
+import { cgroupTop, readUsage } from './cgroup.ts';
 import { execArgv } from './exec.ts';
 import {
   bootDigest,
@@ -40,20 +40,6 @@ export interface SandboxStatus {
 }
 
 const readText = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
-
-/** Undefined when there is no such control group. */
-async function readUsage(group: string): Promise<Usage | undefined> {
-  const first = async (paths: readonly string[]): Promise<string | undefined> => {
-    for (const path of paths) {
-      const text = await readText(path);
-      if (text !== undefined) return text;
-    }
-    return undefined;
-  };
-  const files = usageFiles(group);
-  const [tasks, memory, cpu] = await Promise.all([first(files.tasks), first(files.memory), first(files.cpu)]);
-  return tasks === undefined ? undefined : { tasks: Number(tasks), memory: Number(memory ?? 0), cpu: cpuOf(cpu ?? '') };
-}
 
 /** The image that a disk was made from. It stands on that one for good, as a cloud's disk does. */
 async function diskImage(machine: Machine, at: string, input: SandboxInput, place: SandboxPlace): Promise<string> {
@@ -176,9 +162,8 @@ async function discard(machine: Machine, held: Artifact<SandboxInput>): Promise<
 
 /** Folders and cgroups that instances shared go with the last of them; `rmdir` refuses while one is left. */
 async function removeEmptyParents(machine: Machine): Promise<void> {
-  const top = '/sys/fs/cgroup';
-  const names = await readdir(top).catch(() => []);
-  const trees = [top, ...names.map((name) => `${top}/${name}`)];
+  const names = await readdir(cgroupTop).catch(() => []);
+  const trees = [cgroupTop, ...names.map((name) => `${cgroupTop}/${name}`)];
   const groups = trees.map((tree) => `${tree}${cgroupParent(machine)}`);
   const folders = ['instances', 'crun'].map((name) => `${machine.run}/${name}`);
   await machine.exec(['rmdir', '--ignore-fail-on-non-empty', ...folders, `${machine.state}/instances`, ...groups]);

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { cpuOf } from './cgroup.ts';
 import { execArgv, resizeArgv } from './exec.ts';
 
 const machine = { deployment: 'ab12', state: '/state', run: '/run/v', home: '/opt/vauban' };
@@ -35,10 +34,4 @@ test('with a terminal the command gets one of the asked size', () => {
 
 test('a session cannot name a file elsewhere', () => {
   expect(() => resizeArgv(machine, 'lab/instance/server', '../x', { rows: 1, columns: 1 })).toThrow(RangeError);
-});
-
-test('processor time is nanoseconds, whatever the version of the control groups', () => {
-  expect(cpuOf('1234567\n')).toBe(1_234_567);
-  expect(cpuOf('usage_usec 1500\nuser_usec 1000\n')).toBe(1_500_000);
-  expect(cpuOf('')).toBe(0);
 });
