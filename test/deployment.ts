@@ -39,14 +39,19 @@ const sharedImages = process.env['VAUBAN_IMAGES'] ?? `${DEFAULT_STATE}/images`;
 
 const home = new URL('..', import.meta.url).pathname.replace(/\/$/, '');
 
-export async function startDeployment(environment: Readonly<Record<string, string>> = {}): Promise<TestDeployment> {
-  const state = `/var/lib/vauban-test/${randomBytes(4).toString('hex')}`;
+/** Makes a state folder whose images and copies of the program are those of all tests. */
+export function shareWithTests(state: string): void {
   mkdirSync(sharedImages, { recursive: true });
   mkdirSync(state, { recursive: true });
   symlinkSync(sharedImages, `${state}/images`);
   // Copies of the program are shared as well: they are named by their content.
   mkdirSync(`${DEFAULT_STATE}-test/program`, { recursive: true });
   symlinkSync(`${DEFAULT_STATE}-test/program`, `${state}/program`);
+}
+
+export async function startDeployment(environment: Readonly<Record<string, string>> = {}): Promise<TestDeployment> {
+  const state = `/var/lib/vauban-test/${randomBytes(4).toString('hex')}`;
+  shareWithTests(state);
   const deployment = deploymentAt(state);
   const settings = { host: '127.0.0.1', port: await freePort() };
   const remove = async (): Promise<void> => {
