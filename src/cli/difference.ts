@@ -19,11 +19,22 @@ function printChanges(cli: Cli, { resources, artifacts }: Difference): void {
     cli.print(cli.style.bold('What it means'));
     for (const it of meanings) cli.print(`  ${it}`);
   }
-  const of = (action: string) => artifacts.filter((it) => it.action === action).length;
   cli.print('');
-  cli.print(
-    `${count(resources.length, 'resource')} change; the machine takes up ${of('hold')}, changes ${of('change')} and lets go of ${of('release')} things.`,
-  );
+  cli.print(summary({ resources, artifacts }));
+}
+
+const doings = { hold: 'takes up', change: 'changes', release: 'lets go of' } as const;
+
+/** One sentence, without what does not happen. */
+function summary({ resources, artifacts }: Difference): string {
+  const parts = (['hold', 'change', 'release'] as const).flatMap((action) => {
+    const size = artifacts.filter((it) => it.action === action).length;
+    return size === 0 ? [] : [`${doings[action]} ${count(size, 'thing')}`];
+  });
+  const last = parts.pop();
+  const changed = `${count(resources.length, 'resource')} ${resources.length === 1 ? 'changes' : 'change'}`;
+  if (last === undefined) return `${changed}; the machine has nothing to do.`;
+  return `${changed}; the machine ${parts.length === 0 ? last : `${parts.join(', ')} and ${last}`}.`;
 }
 
 function printChange(cli: Cli, { action, project, kind, name, fields }: ResourceChange): void {

@@ -10,6 +10,7 @@ import type { Operation } from '#control/operations.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
 import { DEFAULT_STATE } from '#core/deployment.ts';
 import { ensureUsers } from '#host/users.ts';
+import { count } from '#lib/text.ts';
 import { scanIsUp } from './deployment.ts';
 import { examine, leftovers, removeLeftovers, requireDead, requireFit } from './doctor.ts';
 import { takeDown } from './down.ts';
@@ -202,16 +203,26 @@ export const doctor = buildCommand({
     const lines = aligned(findings.map((it) => [it.state.toUpperCase(), it.part, it.text]));
     for (const [index, line] of lines.entries()) this.print(paint[findings[index]?.state ?? 'ok'](line));
     if (findings.some((it) => it.state === 'failed')) this.process.exitCode = 1;
-    const left = leftovers(deployment.id);
-    const lives = scanIsUp(deployment) ? 'runs' : 'does not run';
-    this.print(`\nDeployment ${deployment.id} at ${deployment.state} ${lives}: ${left.length} things on this machine.`);
-    for (const it of left.slice(0, 20)) this.print(`  ${it.kind} ${it.name}`);
-    if (left.length > 20) this.print(`  and ${left.length - 20} more`);
+    showDeployment(this, deployment);
     this.print(`Logs: ${deployment.hostState}/logs/*/current`);
     if (flags.clean) clean(this, deployment);
     await showSpares(this, deployment, flags.prune);
   },
 });
+
+/** What a living deployment has is only counted; what a dead one has left is named, for somebody has to look at it. */
+function showDeployment(cli: Cli, deployment: Deployment): void {
+  const left = leftovers(deployment.id);
+  const lives = scanIsUp(deployment);
+  const kinds = [...Map.groupBy(left, (it) => it.kind)].map(([kind, all]) =>
+    count(all.length, kind, kind === 'process' ? 'processes' : undefined),
+  );
+  const has = kinds.length === 0 ? 'nothing of it is on this machine' : kinds.join(', ');
+  cli.print(`\nDeployment ${deployment.id} at ${deployment.state} ${lives ? 'runs' : 'does not run'}: ${has}.`);
+  if (lives) return;
+  for (const it of left.slice(0, 20)) cli.print(`  ${it.kind} ${it.name}`);
+  if (left.length > 20) cli.print(`  and ${left.length - 20} more`);
+}
 
 function clean(cli: Cli, { id }: Deployment): void {
   removeLeftovers(id, (text) => cli.note(text));
