@@ -2,6 +2,7 @@ import type { Artifact } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
 import type { HostLink } from '#core/host.ts';
 import { asProblem } from '#core/problem.ts';
+import type { Totals } from './totals.ts';
 
 /** READY, or for a host RUNNING; STAGING: it boots; TERMINATED: it is switched off. */
 export const resourceStates = [
@@ -31,18 +32,29 @@ export interface Observations {
   readonly list: readonly Observation[];
 }
 
+interface ObserverParts {
+  readonly host: HostLink;
+  readonly now: () => number;
+  /** Milliseconds; default 1000. */
+  readonly age?: number;
+  /** Turns counters into totals; without it they are shown as they are. */
+  readonly totals?: Pick<Totals, 'take'>;
+}
+
 /** The last look at the machine, taken again when it is older than `age` milliseconds. */
 export class Observer {
   readonly #host: HostLink;
   readonly #now: () => number;
   readonly #age: number;
+  readonly #totals: Pick<Totals, 'take'> | undefined;
   #last: Observations = { at: Number.NEGATIVE_INFINITY, list: [] };
   #running: Promise<Observations> | undefined;
 
-  constructor(parts: { readonly host: HostLink; readonly now: () => number; readonly age?: number }) {
+  constructor(parts: ObserverParts) {
     this.#host = parts.host;
     this.#now = parts.now;
     this.#age = parts.age ?? 1000;
+    this.#totals = parts.totals;
   }
 
   async latest(): Promise<Observations> {
@@ -55,7 +67,8 @@ export class Observer {
 
   async #look(): Promise<Observations> {
     try {
-      this.#last = { at: this.#now(), list: await this.#host.observe() };
+      const list = await this.#host.observe();
+      this.#last = { at: this.#now(), list: this.#totals?.take(list) ?? list };
     } catch (error) {
       this.#last = { at: this.#now(), problem: asProblem(error).message, list: [] };
     }

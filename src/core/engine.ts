@@ -18,6 +18,8 @@ export interface Observation {
   readonly detail?: string;
   /** Counters and gauges under the key of the resource (or part of it) that they belong to. */
   readonly values: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Another text means that what is counted has begun again. */
+  readonly epoch?: string;
 }
 
 /**

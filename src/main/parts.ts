@@ -15,6 +15,7 @@ import { sqliteStore } from '#control/store/sqlite.ts';
 import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
+import { Totals } from '#control/totals.ts';
 import { type Deployment, sealingKeysOf } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
 import { requireLock } from '#host/lock.ts';
@@ -30,6 +31,9 @@ export interface Running {
 const RETENTION_DAYS = 30;
 /** Bytes that logs may take on disk. */
 const LOG_BYTES = 2 * 1024 ** 3;
+
+/** Milliseconds between two looks at counters. */
+const COUNTING = 15_000;
 
 /** Puts control together. Everything it needs of the machine comes through the host agent's socket and a few files. */
 export async function startControl(deployment: Deployment): Promise<Running> {
@@ -48,7 +52,8 @@ export async function startControl(deployment: Deployment): Promise<Running> {
   const host = localHost(deployment.hostSocket);
   const store = sqliteStore(database);
   const operations = new Operations({ now });
-  const observer = new Observer({ host, now: () => Date.now() });
+  const totals = new Totals(database);
+  const observer = new Observer({ host, now: () => Date.now(), totals });
   const threats = openThreatStore(`${deployment.controlState}/threats.db`);
   const detection = new Detection({ deployment, store: threats, retentionDays: RETENTION_DAYS });
   const logging = new Logging({
@@ -93,6 +98,13 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     .start()
     .catch((error: unknown) => log('the host agent is not there yet', { problem: asProblem(error).toJSON() }));
   const watching = setInterval(() => void agree(), 1000);
+  // Also when nobody asks: what is counted between two looks is lost when a table is replaced in between.
+  const counting = setInterval(() => {
+    void observer
+      .latest()
+      .then(() => totals.save())
+      .catch((error: unknown) => log('totals were not written', { problem: asProblem(error).toJSON() }));
+  }, COUNTING);
 
   const audit = new AuditLog({
     append: (entries) => logging.store.append(entries),
@@ -125,9 +137,11 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     stop: async () => {
       clearInterval(watching);
       groups.stop();
+      clearInterval(counting);
       await detection.pipeline.stop();
       await logging.stop();
       await threats.close();
+      totals.save();
       database.close();
       lock.release();
     },

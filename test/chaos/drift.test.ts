@@ -57,6 +57,21 @@ test.for([
   expect(health.items.find((it) => it.part === 'drift')?.text).toContain('firewall/net.chaos.lab');
 });
 
+test('the hits of a rule go on when its table is replaced', async () => {
+  const hits = async () =>
+    (await lab.client.get<{ status: { values: { hits: number } } }>('/v1/projects/chaos/firewallRules/open-server'))
+      .status.values.hits;
+  const connect = () => lab.inside('client', 'curl', '-s', '-m', '1', '-o', '/dev/null', 'http://192.168.10.20/');
+  const began = await hits();
+  await connect();
+  const before = await eventually(hits, (it) => it > began);
+  const since = Date.now();
+  expect(inRouter('nft', 'flush', 'ruleset').status).toBe(0);
+  await mended('firewall/net.chaos.lab', since);
+  await connect();
+  await eventually(hits, (it) => it === before + 1);
+});
+
 test('tables that are not ours are left alone', async () => {
   inRouter('nft', 'table ip foreign { }');
   const since = Date.now();

@@ -38,6 +38,12 @@ const migrations: readonly string[] = [
      gone TEXT NOT NULL,
      digest TEXT NOT NULL
    ) STRICT;`,
+  `CREATE TABLE totals (
+     key TEXT PRIMARY KEY,
+     base INTEGER NOT NULL,
+     last INTEGER NOT NULL,
+     epoch TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Opens the control database, creates it when it is new, and brings an older one up to date. */

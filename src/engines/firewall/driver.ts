@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Observation } from '#core/engine.ts';
 import type { Machine, RunOptions } from '#core/machine.ts';
@@ -8,7 +9,7 @@ import { canForbid, cutFlows } from './cut.ts';
 import { impliedRules } from './evaluate.ts';
 import { FirewallInput } from './input.ts';
 import { tablesLook } from './look.ts';
-import { parseMarker } from './marker.ts';
+import { epochText, parseEpoch, parseMarker } from './marker.ts';
 import { formatNumber, impliedNumber, numberRules } from './numbers.ts';
 import { compiled, type FirewallPlan, forget, planFirewall, remember } from './plan.ts';
 import { readCounters } from './readback.ts';
@@ -61,11 +62,13 @@ function rejection(wanted: Wanted, { text, stderr }: { readonly text: string; re
 const refuseMidStream = (machine: Machine, { id, input: { namespace } }: Wanted) =>
   must(machine, id, ['sysctl', '-qw', 'net.netfilter.nf_conntrack_tcp_loose=0'], { namespace });
 
+const newEpoch = (): string => epochText(randomBytes(8).toString('hex'));
+
 /** Runs the transactions of a plan; the first that fails is the last. */
 async function execute(machine: Machine, wanted: Wanted, { transactions, proof }: FirewallPlan): Promise<void> {
   const [first] = transactions;
   if (first === undefined) return;
-  if (transactions.length === 1) return transact(machine, wanted, first.text);
+  if (first.phase === 'replace') return transact(machine, wanted, first.text + newEpoch());
   // One process for all: nft reads commands line by line, and each is a transaction of its own. After one that failed it
   // goes on, but every transaction begins by asking for the mark that the one before has left.
   const files = transactions.map(({ phase, text }) => ({
@@ -103,8 +106,13 @@ async function observe(machine: Machine, held: Wanted): Promise<Observation> {
   const { input } = held;
   const state = await nft(machine, held, ['list', 'table', ...stateTable.split(' ')]);
   const marker = state.code === 0 ? parseMarker(state.stdout) : undefined;
-  const list = async (name: string) =>
-    readCounters((await nft(machine, held, ['-j', 'list', 'set', ...table.split(' '), name])).stdout);
+  const epoch = parseEpoch(state.stdout);
+  const unread: string[] = [];
+  const list = async (name: string) => {
+    const { code, stdout } = await nft(machine, held, ['-j', 'list', 'set', ...table.split(' '), name]);
+    if (code !== 0) unread.push(name);
+    return readCounters(stdout);
+  };
   const egress = await list('hits_egress');
   const ingress = await list('hits_ingress');
   const denied = await list('denied_to');
@@ -119,15 +127,29 @@ async function observe(machine: Machine, held: Wanted): Promise<Observation> {
   for (const { id, addresses } of input.hosts) {
     values[id] = { impliedDenies: addresses.reduce((sum, it) => sum + (denied.get(it) ?? 0), 0) };
   }
-  const ready = marker?.settled === true && marker.digest === compiled(input).digest;
-  const detail = marker === undefined ? 'no rules of ours are loaded' : 'the loaded rules are not the wanted ones';
-  return { artifact: held.id, state: ready ? 'ready' : 'failed', ...(ready ? {} : { detail }), values };
+  const same = marker?.settled === true && marker.digest === compiled(input).digest;
+  const ready = same && unread.length === 0;
+  const detail =
+    marker === undefined
+      ? 'no rules of ours are loaded'
+      : same
+        ? 'the counters cannot be read'
+        : 'the loaded rules are not the wanted ones';
+  const words = ready ? {} : { detail };
+  return {
+    artifact: held.id,
+    state: ready ? 'ready' : 'failed',
+    ...words,
+    values,
+    ...(epoch === undefined ? {} : { epoch }),
+  };
 }
 
 /**
  * The rules of one network, in the nftables of its namespace. Hits count new connections (denied ones: packets) and
  * belong to the rule's number: they outlive changes of the rule set as long as the rule keeps id, priority and action,
- * and start at zero when it is logged or not logged from now on, or when the table had to be replaced as a whole.
+ * and start at zero when it is logged or not logged from now on, or when the table had to be replaced as a whole: then
+ * the epoch is another, and control's totals go on.
  */
 export const firewallEngine = defineEngine<FirewallInput>({
   name: 'firewall',
@@ -158,7 +180,7 @@ export const firewallEngine = defineEngine<FirewallInput>({
   /** Whatever stands there is replaced as a whole, in one transaction. */
   async repair(machine, held) {
     forget(machine, held);
-    await transact(machine, held, renderWhole(compiled(held.input)));
+    await transact(machine, held, renderWhole(compiled(held.input)) + newEpoch());
     await refuseMidStream(machine, held);
     await cutFlows(machine, held);
   },

@@ -28,6 +28,15 @@ export function parseMarker(text: string): Marker | undefined {
   return { chains: found.map(([, name = '']) => name), digest, base, settled, spare: phase === 'spare' };
 }
 
+/**
+ * Written once when the tables are loaded as a whole, and gone with them: counters belong to it. By chance, because the
+ * same rules may be loaded again, in a namespace that looks the same.
+ */
+export const epochText = (chance: string): string => `add chain ${stateTable} epoch_${chance}\n`;
+
+/** Reads a listing of the state table. */
+export const parseEpoch = (text: string): string | undefined => /chain epoch_([0-9a-f]+)/.exec(text)?.[1];
+
 export const markerText = (name: string): string => `add chain ${stateTable} ${name}\n`;
 
 /** Fails unless the marker is there. */
