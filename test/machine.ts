@@ -81,12 +81,14 @@ function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
     });
     let stdout = '';
     let stderr = '';
+    const look = () => options.done?.({ stdout, stderr }) === true && done({ code: 0, stdout, stderr });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
-      if (options.done !== undefined && stdout.includes(options.done)) done({ code: 0, stdout, stderr });
+      look();
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
+      look();
     });
     // A program that ends without reading its input is not our failure; its exit code tells.
     child.stdin.on('error', () => {});

@@ -6,6 +6,8 @@ export interface RunResult {
   readonly stderr: string;
 }
 
+export type Written = Pick<RunResult, 'stdout' | 'stderr'>;
+
 export interface RunOptions {
   readonly stdin?: string;
   /** Milliseconds until the process is killed; default 60,000. */
@@ -14,10 +16,10 @@ export interface RunOptions {
   readonly namespace?: string;
   readonly env?: Readonly<Record<string, string>>;
   /**
-   * What the program writes to its standard output when its work is done. The result is given as soon as that is read, with
-   * code 0; the program ends in its own time.
+   * Whether the work is done, by what the program has written so far. As soon as it is, the result is given with code 0, and
+   * the program ends in its own time. Default: it is done when the program has ended.
    */
-  readonly done?: string;
+  readonly done?: (written: Written) => boolean;
   /** Called for every line of standard error as it comes, for progress. */
   readonly onLine?: (line: string) => void;
 }

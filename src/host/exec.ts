@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { RunOptions, RunResult } from '#core/machine.ts';
+import type { RunOptions, RunResult, Written } from '#core/machine.ts';
 
 /** Output beyond this many bytes is cut: a program gone wild must not take the agent with it. */
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
@@ -32,12 +32,21 @@ export function run(argv: readonly string[], options: Omit<RunOptions, 'namespac
         for (const line of lines) onLine(line);
       });
     }
-    if (done !== undefined) {
-      child.stdout.on('data', () => {
-        if (text(out).includes(done)) resolve({ code: 0, stdout: text(out), stderr: text(err) });
-      });
-    }
     const text = (list: Buffer[]) => Buffer.concat(list).toString('utf8');
+    if (done !== undefined) {
+      // Read only as far as it asks, because whatever has come so far is put together each time.
+      const written: Written = {
+        get stdout() {
+          return text(out);
+        },
+        get stderr() {
+          return text(err);
+        },
+      };
+      const look = () => done(written) && resolve({ code: 0, stdout: text(out), stderr: text(err) });
+      child.stdout.on('data', look);
+      child.stderr.on('data', look);
+    }
     child.on('error', (error) => resolve({ code: 127, stdout: text(out), stderr: `${file}: ${error.message}` }));
     child.on('close', (code, signal) => {
       const stopped =

@@ -2,7 +2,7 @@ import type { Artifact } from '#core/artifact.ts';
 import type { Machine } from '#core/machine.ts';
 import { must } from '#core/run.ts';
 import { canonical } from '#lib/hash.ts';
-import { cutLines, type Flow, parseFlows } from './flows.ts';
+import { cutLines, type Flow, isWholeListing, parseFlows } from './flows.ts';
 import type { FirewallInput, FirewallRule } from './input.ts';
 import { interpreterOf } from './interpret.ts';
 import type { FirewallModel } from './model.ts';
@@ -46,7 +46,9 @@ const sameRule = (a: FirewallRule, b: FirewallRule): boolean =>
 /** Ends established connections that the rules now in force would not let start. */
 export async function cutFlows(machine: Machine, wanted: Artifact<FirewallInput>): Promise<void> {
   const at = { namespace: wanted.input.namespace };
-  const { code, stdout } = await machine.exec(['conntrack', '-L', '-f', 'ipv4', '-o', 'extended'], at);
+  const list = ['conntrack', '-L', '-f', 'ipv4', '-o', 'extended'];
+  // Its end, too, waits until the kernel has freed what the change before has deleted.
+  const { code, stdout } = await machine.exec(list, { ...at, done: isWholeListing });
   if (code !== 0 || stdout === '') return;
   const addresses = await must(machine, wanted.id, ['ip', '-j', '-4', 'address', 'show'], at);
   const own = new Set([...addresses.stdout.matchAll(/"local":"([0-9.]+)"/g)].map(([, it]) => it ?? ''));
@@ -55,7 +57,7 @@ export async function cutFlows(machine: Machine, wanted: Artifact<FirewallInput>
   if (lines.length === 0) return;
   // A file, because conntrack opens /dev/stdin by name, which fails for a socket. A flow that ended meanwhile is no
   // failure for it.
-  const list = `${machine.run}/firewall/${wanted.input.namespace}.cut`;
-  await machine.writeFile(list, lines.join(''));
-  await must(machine, wanted.id, ['conntrack', '--load-file', list], { ...at, timeout });
+  const file = `${machine.run}/firewall/${wanted.input.namespace}.cut`;
+  await machine.writeFile(file, lines.join(''));
+  await must(machine, wanted.id, ['conntrack', '--load-file', file], { ...at, timeout });
 }

@@ -81,7 +81,7 @@ async function execute(machine: Machine, wanted: Wanted, { transactions, proof }
   const lines = [...files.map(({ path }) => `include "${path}"\n`), `list table ${stateTable}\n`];
   const { code, stderr } = await nft(machine, wanted, ['--interactive'], {
     stdin: lines.join(''),
-    ...(proof === undefined ? {} : { done: proof }),
+    ...(proof === undefined ? {} : { done: ({ stdout }) => stdout.includes(proof) }),
   });
   if (code === 0 && !/error/i.test(stderr)) return;
   const culprit = files.find(({ path }) => stderr.includes(path)) ?? files[0];

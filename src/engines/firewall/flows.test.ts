@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cutLines, parseFlows } from './flows.ts';
+import { cutLines, isWholeListing, parseFlows } from './flows.ts';
 
 const line = (port: number, mark: number): string =>
   `ipv4     2 tcp      6 431999 ESTABLISHED src=198.51.100.1 dst=203.0.113.5 sport=${port} dport=8080 src=10.0.1.1 dst=198.51.100.1 sport=80 dport=${port} [ASSURED] mark=${mark} use=1`;
@@ -44,4 +44,15 @@ test('of many connections, those of forbidden prefixes are cut by prefixes that 
   expect(lines).toHaveLength(2);
   expect(lines[0]).toBe('-D -f ipv4 -m 9 -s 20.1.0.0/20\n');
   expect(lines[1]).toContain('--orig-src 20.0.0.200');
+});
+
+test('a listing is whole when as many flows were written as conntrack says there are', () => {
+  const stderr = 'conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.\n';
+  const one = 'ipv4     2 icmp     1 29 src=10.0.1.1 dst=10.0.1.2\n';
+  expect(isWholeListing({ stdout: one, stderr })).toBe(false);
+  expect(isWholeListing({ stdout: one + one.slice(0, 20), stderr })).toBe(false);
+  expect(isWholeListing({ stdout: one + one, stderr: '' })).toBe(false);
+  expect(isWholeListing({ stdout: one + one, stderr })).toBe(true);
+
+  expect(isWholeListing({ stdout: '', stderr: stderr.replace(': 2', ': 0') })).toBe(true);
 });

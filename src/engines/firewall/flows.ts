@@ -1,3 +1,4 @@
+import type { Written } from '#core/machine.ts';
 import { address as addressOf, formatPrefix, type Prefix } from '#lib/ip.ts';
 import type { Packet } from './evaluate.ts';
 
@@ -21,6 +22,12 @@ export function parseFlows(text: string): readonly Flow[] {
     const flow = parseFlow(line);
     return flow === undefined ? [] : [flow];
   });
+}
+
+/** Whether conntrack has written all flows: it says on standard error how many they are, and ends some time later. */
+export function isWholeListing({ stdout, stderr }: Written): boolean {
+  const [, size] = /(\d+) flow entries have been shown/.exec(stderr) ?? [];
+  return size !== undefined && (stdout.match(/\n/g)?.length ?? 0) >= Number(size);
 }
 
 function parseFlow(line: string): Flow | undefined {
