@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EdgeInput } from '#engines/edge/input.ts';
 import type { EdgePaths } from '#engines/edge/paths.ts';
+import type { TokenIssuers } from './issuers.ts';
 import type { People } from './people.ts';
 import type { Sessions } from './session.ts';
 import type { Web } from './web.ts';
@@ -18,6 +19,8 @@ export interface Edge {
   readonly database: DatabaseSync;
   readonly sessions: Sessions;
   readonly people: People;
+  /** Whose ID tokens count. */
+  readonly issuers: TokenIssuers;
   readonly web: Web;
   readonly log: EdgeLog;
   /** Milliseconds since 1970. */

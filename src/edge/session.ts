@@ -1,4 +1,7 @@
+import { SESSION_COOKIE } from '#access/iap.ts';
 import type { Person } from './people.ts';
+
+export { SESSION_COOKIE };
 
 export interface NewSession {
   readonly person: Person;
@@ -47,9 +50,6 @@ export interface Sessions {
   onRevoked(listener: (ended: readonly Session[]) => void): () => void;
   count(): number;
 }
-
-/** `__Host-`: only for this very host, only over TLS, never set by a sibling. */
-export const SESSION_COOKIE = '__Host-GCP_IAP_AUTH_TOKEN';
 
 /** The header that gives a session to a browser. Lax: a link from elsewhere still arrives signed in. */
 export const sessionCookie = (value: string, seconds: number): string =>

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { MODE_PARAMETER } from '#access/iap.ts';
 
 /** Which requests a part of the edge answers. */
 export interface WebMatch {
@@ -7,6 +8,8 @@ export interface WebMatch {
   readonly host: string;
   /** Path as it came, without the query. */
   readonly path: string;
+  /** What the parameter `gcp-iap-mode` of the query says. */
+  readonly mode: string | undefined;
 }
 
 export interface WebRoute {
@@ -53,9 +56,10 @@ export function clientOf(request: IncomingMessage): Client {
 }
 
 export function matchOf(request: IncomingMessage): WebMatch {
-  const [path = '/'] = (request.url ?? '/').split('?', 1);
+  const [path = '/', query = ''] = (request.url ?? '/').split(/\?(.*)/s, 2);
+  const mode = query.includes(MODE_PARAMETER) ? new URLSearchParams(query).get(MODE_PARAMETER) : null;
   const host = (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
-  return { host, path };
+  return { host, path, mode: mode ?? undefined };
 }
 
 export function webOf(failed: (route: string, error: unknown) => void): Web {

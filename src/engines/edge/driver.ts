@@ -37,7 +37,7 @@ export const edgeEngine = defineEngine<EdgeInput>({
         ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${machine.users.proxy.gid}`],
         ...['--inh-caps=-all', '--no-new-privs', process.execPath, '--max-old-space-size=512'],
         ...['--disable-warning=ExperimentalWarning', `${machine.home}/src/main/edge.ts`],
-        ...[paths.run, paths.state],
+        ...[paths.run, paths.state, paths.maps],
       ],
       log: paths.log,
     });

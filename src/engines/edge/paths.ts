@@ -8,6 +8,8 @@ export interface EdgePaths {
   readonly spoe: string;
   /** Pages: `/_gcp_iap/*`, the sign-in host, the tunnel host. */
   readonly web: string;
+  /** Folder of the load balancer's maps. */
+  readonly maps: string;
   /** The load balancer's admin socket, over which decisions are pushed and taken back. */
   readonly runtime: string;
   /** Sessions, keys, the provider's storage; the edge service's alone. */
@@ -28,12 +30,22 @@ export function edgePaths(places: { readonly run: string; readonly state: string
     spoe: `${run}/spoe.sock`,
     web: `${run}/web.sock`,
     runtime: `${run}/runtime.sock`,
+    maps: `${places.run}/proxy/${project}/maps`,
     state,
     database: `${state}/edge.db`,
     keys: `${state}/keys.json`,
     log: `${places.state}/events/edge/${project}.jsonl`,
   };
 }
+
+/** Where the load balancer keeps what it remembers of decisions, as its configuration names it. */
+export const memoryPlaces = (maps: string) => ({
+  even: `${maps}/iap.even`,
+  odd: `${maps}/iap.odd`,
+  people: `${maps}/iap.people`,
+  services: `${maps}/iap.services`,
+  table: 'iap.sessions',
+});
 
 /** Asked of the edge service by its driver, on its web socket only. */
 export const HEALTH_PATH = '/_vauban/health';

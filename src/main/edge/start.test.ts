@@ -38,7 +38,7 @@ test('the edge service takes a replaced input by itself, and keeps the former wh
   const folder = mkdtempSync(`${tmpdir()}/vauban-edge-`);
   folders.push(folder);
   put(folder, input());
-  const edge = await startEdge({ run: folder, state: folder });
+  const edge = await startEdge({ run: folder, state: folder, maps: folder });
   running.push(edge);
   expect((await healthAt(`${folder}/web.sock`)).input).toBe(hashOf(input()));
 

@@ -2,12 +2,16 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { openEdgeDatabase } from '#edge/database.ts';
+import { startDecision } from '#edge/decision/decision.ts';
+import { keyRing } from '#edge/decision/keys.ts';
+import { mountSpecial } from '#edge/decision/special.ts';
 import { accountsOf } from '#edge/directory/accounts.ts';
 import type { Edge, EdgeLog, EdgePart } from '#edge/edge.ts';
 import { followInput, type InputFile } from '#edge/input-file.ts';
+import { noIssuers } from '#edge/issuers.ts';
 import { sessionStore } from '#edge/session-store.ts';
 import { type Web, webOf } from '#edge/web.ts';
-import { type EdgeHealth, HEALTH_PATH } from '#engines/edge/paths.ts';
+import { type EdgeHealth, HEALTH_PATH, memoryPlaces } from '#engines/edge/paths.ts';
 
 export interface RunningEdge {
   readonly edge: Edge;
@@ -17,8 +21,15 @@ export interface RunningEdge {
 /** Seconds a session lasts unless the sign-in settings say otherwise. */
 const LIFETIME = 86_400;
 
-/** Puts the edge service of one project together, from two folders (see `engines/edge/paths.ts`). */
-export async function startEdge(folders: { readonly run: string; readonly state: string }): Promise<RunningEdge> {
+export interface EdgeFolders {
+  readonly run: string;
+  readonly state: string;
+  /** HAProxy's maps. */
+  readonly maps: string;
+}
+
+/** Puts the edge service of one project together, from its folders (see `engines/edge/paths.ts`). */
+export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
   const { run, state } = folders;
   // Sockets and files are for us and for the load balancer's group, to which the folder belongs.
   process.umask(0o007);
@@ -51,12 +62,16 @@ export async function startEdge(folders: { readonly run: string; readonly state:
     database,
     sessions: sessionStore({ database, now, lifetime: () => input.current().signIn?.sessionSeconds ?? LIFETIME }),
     people: accounts,
+    issuers: noIssuers,
     web,
     log,
     now,
   };
   // Each part mounts what it answers; what stands first is asked first.
-  const parts: readonly EdgePart[] = [accounts];
+  const keys = keyRing(edge.paths.keys, now);
+  const decision = await startDecision(edge, keys, memoryPlaces(folders.maps));
+  mountSpecial(edge, keys, decision.refusals);
+  const parts: readonly EdgePart[] = [accounts, decision];
   mountHealth(web, input, parts);
   await listen(web, edge.paths.web);
   log('started', { project: input.current().project.id });
