@@ -99,6 +99,7 @@ export function statuses(
       else list.push(it);
     }
   }
+  const words = new Map(seen.list.flatMap((it) => Object.entries(it.details ?? {})));
   const values = new Map<string, Record<string, number>>();
   for (const it of seen.list)
     for (const [owner, numbers] of Object.entries(it.values)) values.set(owner, { ...values.get(owner), ...numbers });
@@ -116,10 +117,10 @@ export function statuses(
     const pending = states.find((it) => it.state === 'pending');
     if (pending !== undefined)
       return { ...base, state: isHost ? 'STAGING' : 'CREATING', detail: pending.detail ?? pending.artifact };
-    const detail = states.find((it) => it.detail !== undefined)?.detail;
-    const words = detail === undefined ? {} : { detail };
-    if (isHost) return { ...base, ...words, state: base.values['running'] === 1 ? 'RUNNING' : 'TERMINATED' };
-    return { ...base, ...words, state: 'READY' };
+    const detail = words.get(owner) ?? states.find((it) => it.detail !== undefined)?.detail;
+    const told = detail === undefined ? {} : { detail };
+    if (isHost) return { ...base, ...told, state: base.values['running'] === 1 ? 'RUNNING' : 'TERMINATED' };
+    return { ...base, ...told, state: 'READY' };
   };
 }
 

@@ -20,6 +20,8 @@ export interface Observation {
   readonly values: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Another text means that what is counted has begun again. */
   readonly epoch?: string;
+  /** Words about resources (or parts of them) that are not those of the whole artifact, under the same keys. */
+  readonly details?: Readonly<Record<string, string>>;
 }
 
 /**

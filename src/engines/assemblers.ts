@@ -2,6 +2,7 @@ import { assembleDns } from './dnsmasq/assemble.ts';
 import { assembleEdges } from './edge/assemble.ts';
 import { assembleFirewalls } from './firewall/assemble.ts';
 import type { Assemble, EngineFragments } from './fragments.ts';
+import { assembleHaproxy } from './haproxy/assemble.ts';
 import { assembleImages } from './image/assemble.ts';
 import { assembleLinks } from './link/assemble.ts';
 import { assembleMetadata } from './metadata/assemble.ts';
@@ -30,4 +31,5 @@ export const assemblers: { readonly [E in keyof EngineFragments]: Assemble<Engin
   ulogd: assembleUlogd,
   uplink: assembleUplinks,
   edge: assembleEdges,
+  haproxy: assembleHaproxy,
 };

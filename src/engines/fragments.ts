@@ -2,6 +2,7 @@ import type { Artifact } from '#core/artifact.ts';
 import type { DnsFragment } from './dnsmasq/input.ts';
 import type { EdgeFragment } from './edge/input.ts';
 import type { FirewallFragment } from './firewall/assemble.ts';
+import type { HaproxyFragment } from './haproxy/input.ts';
 import type { ImageInput } from './image/image.ts';
 import type { LinkFragment } from './link/input.ts';
 import type { MetadataFragment } from './metadata/input.ts';
@@ -30,6 +31,7 @@ export interface EngineFragments {
   readonly ulogd: UlogdInput;
   readonly uplink: UplinkFragment;
   readonly edge: EdgeFragment;
+  readonly haproxy: HaproxyFragment;
 }
 
 /** A fragment with the key of the resource that gave it. */

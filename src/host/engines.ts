@@ -2,6 +2,7 @@ import type { Engine } from '#core/engine.ts';
 import { dnsmasqEngine } from '#engines/dnsmasq/driver.ts';
 import { edgeEngine } from '#engines/edge/driver.ts';
 import { firewallEngine } from '#engines/firewall/driver.ts';
+import { haproxyEngine } from '#engines/haproxy/driver.ts';
 import { imageEngine } from '#engines/image/driver.ts';
 import { linkEngine } from '#engines/link/driver.ts';
 import { metadataEngine } from '#engines/metadata/driver.ts';
@@ -32,6 +33,7 @@ const all: readonly AnyEngine[] = [
   ulogdEngine,
   uplinkEngine,
   edgeEngine,
+  haproxyEngine,
 ];
 
 export type Engines = ReadonlyMap<string, AnyEngine>;

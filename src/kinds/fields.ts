@@ -68,3 +68,17 @@ export const Labels = z
   )
   .default({})
   .describe('Key and value pairs for people and filters.');
+
+export const Host = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'not a host name in lower case such as www.example.com')
+  .meta({ id: 'LowerHostName', examples: ['www.example.com'] });
+
+/** Path of a URL without query; what is not plain ASCII must be encoded. */
+export const UrlPath = z
+  .string()
+  .max(1024)
+  .regex(/^\/[!$-[\]-~]*$/, 'not a path such as /images/logo.png')
+  .refine((text) => !/[?#"]/.test(text), 'a path has no query, fragment or quote')
+  .meta({ id: 'UrlPath', examples: ['/images'] });

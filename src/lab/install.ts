@@ -15,6 +15,7 @@ export const enginePackages: readonly DebianPackage[] = [
   { name: 'nftables', program: 'nft' },
   { name: 'iproute2', program: 'ip' },
   { name: 'conntrack', program: 'conntrack' },
+  { name: 'haproxy', program: 'haproxy' },
   { name: 's6', program: 's6-svscan' },
   { name: 'crun', program: 'crun' },
   { name: 'mmdebstrap', program: 'mmdebstrap' },
@@ -57,7 +58,7 @@ export function installPackages(say: (text: string) => void, packages = enginePa
     const release = hasBackports() ? `-t ${codename()}-backports ` : '';
     must(`${quiet}apt-get install -y -qq --no-install-recommends ${release}${newer.join(' ')}`);
   }
-  for (const service of ['suricata', 'ulogd2', 'slapd']) {
+  for (const service of ['suricata', 'ulogd2', 'slapd', 'haproxy']) {
     if (existsSync('/run/systemd/system')) shell(`systemctl disable --now ${service} 2>/dev/null`);
   }
 }

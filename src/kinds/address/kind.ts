@@ -77,6 +77,7 @@ export const address = defineKind<AddressSpec, Assigned>({
       address: '10.10.10.0',
       prefixLength: 24,
     },
+    'static-ip': {},
   },
 });
 

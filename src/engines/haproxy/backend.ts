@@ -1,0 +1,120 @@
+import { shortName } from '#lib/hash.ts';
+import { headerLines } from './headers.ts';
+import { healthLines } from './health.ts';
+import { askingRules, isProtected, passingRules } from './iap.ts';
+import type { BackendService, Destination, HaproxyInput } from './input.ts';
+import { askingName, backendOf, plain, quoted } from './names.ts';
+import { serverWords } from './server.ts';
+
+/** A section: its first line, and the lines in it. */
+export interface Section {
+  readonly head: string;
+  readonly lines: readonly string[];
+}
+
+/** A service's own backend; behind the identity-aware proxy also its twin that asks first. */
+export function serviceSections(service: BackendService, input: HaproxyInput): readonly Section[] {
+  const own = {
+    head: `backend ${service.name}`,
+    lines: [
+      ...balanceLines(service),
+      ...timeoutLines(service),
+      ...healthLines(service),
+      ...(isProtected(service) ? passingRules(service, input) : []),
+      ...headerLines(service),
+      ...service.servers.map(
+        (it) => `server ${it.name} ${serverWords(it, { service, source: input.source }).join(' ')}`,
+      ),
+    ],
+  };
+  return isProtected(service) ? [own, askingSection(service, input)] : [own];
+}
+
+function askingSection(service: BackendService, input: HaproxyInput): Section {
+  const servers = service.servers.map((it) => {
+    const words = serverWords(it, { service, source: input.source, track: `${service.name}/${it.name}` });
+    return `server ${it.name} ${words.join(' ')}`;
+  });
+  return {
+    head: `backend ${askingName(service.name)}`,
+    lines: [
+      ...balanceLines(service),
+      ...timeoutLines(service),
+      ...askingRules(service, input),
+      ...headerLines(service),
+      ...servers,
+    ],
+  };
+}
+
+const timeoutLines = (service: BackendService): readonly string[] => [
+  `timeout server ${service.timeout}s`,
+  `timeout tunnel ${service.tunnelTimeout}s`,
+];
+
+const policies = {
+  ROUND_ROBIN: 'balance roundrobin',
+  LEAST_REQUEST: 'balance leastconn',
+  RING_HASH: 'balance source',
+  RANDOM: 'balance random(1)',
+} as const;
+
+/** Affinity decides as long as the server that it leads to is well; else the policy does. */
+function balanceLines(service: BackendService): readonly string[] {
+  const { affinity, policy } = service;
+  const hashed = (how: string) => [`balance ${how}`, 'hash-type consistent sdbm avalanche'];
+  if (affinity.by === 'address' || (affinity.by === 'nothing' && policy === 'RING_HASH')) return hashed('source');
+  if (affinity.by === 'header') return hashed(`hdr(${affinity.name})`);
+  if (affinity.by === 'cookie') return [...hashed('hash var(txn.affinity)'), ...cookieLines(affinity)];
+  if (affinity.by === 'generated') {
+    const age = affinity.ttl === 0 ? '' : ` attr Max-Age=${affinity.ttl}`;
+    return [
+      policies[policy],
+      `cookie GCLB insert indirect nocache httponly dynamic${age}`,
+      // It only keeps addresses of hosts out of cookies; nothing is protected by it.
+      `dynamic-cookie-key ${shortName(service.id, 20)}`,
+    ];
+  }
+  return [policies[policy]];
+}
+
+/** The client's own cookie decides; whoever has none gets one. */
+function cookieLines({ name, path, ttl }: Extract<BackendService['affinity'], { by: 'cookie' }>): readonly string[] {
+  const age = ttl === 0 ? '' : `; Max-Age=${ttl}`;
+  return [
+    `http-request set-var(txn.affinity) req.cook(${name})`,
+    'acl comes-back var(txn.affinity) -m found',
+    'http-request set-var(txn.newcomer) uuid() unless comes-back',
+    'http-request set-var(txn.affinity) var(txn.newcomer) unless comes-back',
+    `http-response add-header Set-Cookie ${quoted(`${name}=%[var(txn.newcomer)]; Path=${plain(path)}${age}; HttpOnly`)} if { var(txn.newcomer) -m found }`,
+  ];
+}
+
+/** Redirects are backends without servers, so that a request that is none pays nothing for them. */
+export function redirectSections(input: HaproxyInput): readonly Section[] {
+  const all = input.routes.flatMap((route) => [
+    route.otherwise,
+    ...route.matchers.flatMap((it) => [it.otherwise, ...it.paths.map((path) => path.to)]),
+  ]);
+  const found = new Map(all.flatMap((it) => ('redirect' in it ? [[backendOf(it), it.redirect] as const] : [])));
+  return [...found]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, redirect]) => ({ head: `backend ${name}`, lines: redirectLines(redirect) }));
+}
+
+type Redirect = Extract<Destination, { redirect: unknown }>['redirect'];
+
+function redirectLines(it: Redirect): readonly string[] {
+  const scheme = it.https ? 'https' : '%[ssl_fc,iif(https,http)]';
+  // A redirect to https leaves the port behind: it is the other front end's.
+  const host = it.host ?? (it.https ? '%[var(txn.host)]' : '%[req.hdr(host)]');
+  const path =
+    it.path !== undefined
+      ? plain(it.path)
+      : it.prefix !== undefined
+        ? `${plain(it.prefix)}%[path,bytes(${(it.matched ?? '').length})]`
+        : '%[path]';
+  const to = (end: string) =>
+    `http-request redirect location ${quoted(`${scheme}://${host}${path}${end}`)} code ${it.code}`;
+  return it.stripQuery ? [to('')] : [`${to('?%[query]')} if { query -m len gt 0 }`, to('')];
+}

@@ -1,0 +1,103 @@
+import { accessLogFormat, captured } from './access-log.ts';
+import type { Section } from './backend.ts';
+import { decidingChoices, decidingRules } from './iap.ts';
+import type { Frontend, HaproxyInput } from './input.ts';
+import { judgesNames, nameMaps, routeMaps } from './maps.ts';
+import { frontendName, NOT_FOUND, quoted } from './names.ts';
+import { PAGE_TYPE } from './pages.ts';
+import type { HaproxyPaths } from './paths.ts';
+
+/** One address and port: what comes in is cleaned, sent to the place that the route map names, and logged. */
+export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): Section {
+  return {
+    head: `frontend ${frontendName(frontend)}`,
+    lines: [
+      bindLine(frontend, paths),
+      `log-format ${quoted(accessLogFormat)}`,
+      'unique-id-format %[uuid()]',
+      ...captured.map((it) => `capture request header ${it.header} len ${it.length}`),
+      ...cleaningRules,
+      ...nameRules(frontend, paths),
+      ...routeRules(frontend, paths),
+      ...forwardingRules(frontend),
+      ...decidingRules(frontend, input),
+      ...decidingChoices(frontend, input),
+      'use_backend %[var(txn.backend)] if { var(txn.backend) -m found }',
+      `default_backend ${NOT_FOUND}`,
+    ],
+  };
+}
+
+export const certificateList = ({ name }: Pick<Frontend, 'name'>, paths: HaproxyPaths): string =>
+  `${paths.certificates}/${name}.list`;
+
+function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
+  const { address, port, tls } = frontend;
+  const secure =
+    tls === undefined
+      ? ''
+      : ` ssl crt-list ${certificateList(frontend, paths)} alpn h2,http/1.1 ssl-min-ver ${tls.minVersion}`;
+  return `bind ${address}:${port}${secure}`;
+}
+
+/** What no client has a say in. They run before anything else looks at the request. */
+const cleaningRules: readonly string[] = [
+  // A length beside chunks is how one request is made to look like two (RFC 9112, 6.1).
+  'http-request deny status 400 if { req.fhdr_cnt(content-length) gt 0 } { req.fhdr_cnt(transfer-encoding) gt 0 }',
+  // Many applications take `_` for `-`, so that a name with one could stand for a header of ours.
+  'http-request del-header _ -m sub',
+  'http-request del-header x-goog- -m beg',
+  // Names headers that the next server would have to take out: those that we set among them.
+  'http-request set-header connection upgrade if { req.fhdr_cnt(upgrade) gt 0 }',
+  'http-request del-header connection unless { req.fhdr_cnt(upgrade) gt 0 }',
+];
+
+/** A connection whose certificate is not the host's was opened for somebody else (RFC 9110, 7.4). */
+function nameRules(frontend: Frontend, paths: HaproxyPaths): readonly string[] {
+  if (!judgesNames(frontend)) return [];
+  const { exact, below } = nameMaps(frontend.name);
+  const elsewhere = '{ var(txn.host),strcmp(sess.sni) ne 0 }';
+  const look = (into: string, name: string) => [
+    `http-request set-var(${into}) ${name},map_str(${paths.maps}/${exact}) if { var(sess.sni) -m found } ${elsewhere}`,
+    `http-request set-var(${into}) ${name},field(2,.,0),map_str(${paths.maps}/${below},-) if { var(sess.sni) -m found } ${elsewhere} !{ var(${into}) -m found }`,
+  ];
+  return [
+    'http-request set-var(txn.host) req.hdr(host),host_only,lower',
+    'http-request set-var(sess.sni) ssl_fc_sni,lower',
+    ...look('txn.shown', 'var(sess.sni)'),
+    ...look('txn.needed', 'var(txn.host)'),
+    `http-request return status 421 content-type ${PAGE_TYPE} lf-file ${paths.pages}/421.html if { var(txn.needed) -m found } !{ var(txn.needed),strcmp(txn.shown) eq 0 }`,
+  ];
+}
+
+/** Leaves in `txn.backend` where the request goes. Only route maps with paths ask for more than the host. */
+function routeRules(frontend: Frontend, paths: HaproxyPaths): readonly string[] {
+  const names = routeMaps(frontend.routes);
+  const file = (name: string) => `${paths.maps}/${name}`;
+  const looksAtPath = '{ var(txn.backend) -m beg / }';
+  const unknown = '!{ var(txn.backend) -m found }';
+  return [
+    ...(judgesNames(frontend) ? [] : ['http-request set-var(txn.host) req.hdr(host),host_only,lower']),
+    `http-request set-var(txn.backend) var(txn.host),map_str(${file(names.hosts)})`,
+    `http-request set-var(txn.backend) var(txn.host),map_end(${file(names.endings)}) if ${unknown}`,
+    `http-request set-var(txn.backend) str(*),map_str(${file(names.hosts)}) if ${unknown}`,
+    `http-request set-var(txn.path) path if ${looksAtPath}`,
+    `http-request set-var(txn.place) var(txn.backend),concat(,txn.path) if ${looksAtPath}`,
+    `http-request set-var(txn.backend) var(txn.place),map_str(${file(names.paths)}) if ${looksAtPath}`,
+    `http-request set-var(txn.backend) var(txn.place),map_beg(${file(names.prefixes)}) if ${looksAtPath}`,
+  ];
+}
+
+/** As the cloud does it: addresses of client and load balancer are appended, whatever came is kept before them. */
+function forwardingRules(frontend: Frontend): readonly string[] {
+  const one = '{ req.fhdr_cnt(x-forwarded-for) eq 1 }';
+  return [
+    'http-request set-header x-request-id %[unique-id]',
+    `http-request set-header x-forwarded-for '%[req.fhdr(x-forwarded-for)],%[src],%[dst]' if ${one}`,
+    `http-request add-header x-forwarded-for '%[src],%[dst]' unless ${one}`,
+    `http-request set-header x-forwarded-proto ${frontend.tls === undefined ? 'http' : 'https'}`,
+    "http-request add-header via '1.1 vauban'",
+    "http-request set-header x-cloud-trace-context '%[unique-id,regsub(-,,g)]/1;o=0' unless { req.fhdr_cnt(x-cloud-trace-context) gt 0 }",
+    "http-response add-header via '1.1 vauban'",
+  ];
+}

@@ -1,0 +1,48 @@
+import { keyOf } from '#core/resource.ts';
+import { numericId } from '../allocation.ts';
+import { defineKind, type Seen } from '../define.ts';
+import { toEdgeLink, toEdgeNamespace } from '../network/edge.ts';
+import { checkService } from './check.ts';
+import { toHaproxy } from './haproxy.ts';
+import { networksOf } from './servers.ts';
+import { type BackendServiceAssigned, BackendServiceSpec } from './spec.ts';
+
+export const backendService = defineKind<BackendServiceSpec, BackendServiceAssigned>({
+  kind: 'backendService',
+  plural: 'backendServices',
+  title: 'Backend service',
+  spec: BackendServiceSpec,
+  assign: (resource) => ({ id: numericId(keyOf(resource)) }),
+  check: checkService,
+  columns: [
+    {
+      title: 'BACKENDS',
+      value: ({ spec }) => spec.backends.flatMap((it) => it.instanceGroup ?? it.networkEndpointGroup ?? []).join(','),
+    },
+    { title: 'PROTOCOL', value: ({ spec }) => spec.protocol },
+    { title: 'HEALTH', value: (_, seen) => healthOf(seen) },
+    { title: 'REQUESTS', value: (_, { values }) => String(values['requests'] ?? '') },
+    { title: 'ERRORS', value: (_, { values }) => errorsOf(values) },
+  ],
+  feeds: {
+    namespace: ({ project }) => [toEdgeNamespace(project)],
+    link: (service, snapshot) => networksOf(service, snapshot).map((it) => toEdgeLink(service.project, it, snapshot)),
+    haproxy: toHaproxy,
+  },
+  example: {
+    'my-backend-service': {
+      backends: [{ networkEndpointGroup: 'web-endpoints' }],
+      healthChecks: ['my-health-check'],
+    },
+  },
+});
+
+function healthOf({ values }: Seen): string {
+  const { healthy, servers } = values;
+  if (healthy === undefined || servers === undefined) return '';
+  const word = servers === 0 ? 'EMPTY' : healthy === servers ? 'HEALTHY' : healthy === 0 ? 'UNHEALTHY' : 'PARTLY';
+  return `${word} ${healthy}/${servers}`;
+}
+
+const errorsOf = (values: Seen['values']): string =>
+  values['responses5xx'] === undefined ? '' : String(values['responses5xx']);

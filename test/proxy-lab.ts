@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process';
+import { chmod, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Artifact } from '#core/artifact.ts';
+import type { Machine, RunResult } from '#core/machine.ts';
+import { haproxyEngine } from '#engines/haproxy/driver.ts';
+import type { HaproxyInput } from '#engines/haproxy/input.ts';
+import { haproxyPaths } from '#engines/haproxy/paths.ts';
+import { ensureUsers } from '#host/users.ts';
+import { selfSigned } from './certificates.ts';
+import { eventually } from './deployment.ts';
+import { testMachine } from './machine.ts';
+import { smallSupervisor } from './small-supervisor.ts';
+
+/** The load balancer alone between namespaces of a test's own: clients on one side, servers of all sorts on the other. */
+export interface ProxyLab {
+  readonly machine: Machine;
+  readonly paths: ReturnType<typeof haproxyPaths>;
+  hold(input: HaproxyInput): Promise<void>;
+  /** Gives what is seen of what is held. */
+  look(): ReturnType<NonNullable<typeof haproxyEngine.observe>>;
+  steer(part: string, state: string): Promise<void>;
+  /** Runs a program where the clients are. */
+  outside(argv: readonly string[], stdin?: string): Promise<RunResult>;
+  curl(...argv: string[]): Promise<string>;
+  /** Runs a Node script where the clients are; gives what it printed. Its arguments begin at `process.argv[1]`. */
+  script(source: string, ...argv: string[]): Promise<string>;
+  held(): HaproxyInput;
+  remove(): Promise<void>;
+}
+
+export const FRONT = '203.0.113.10';
+
+/** Addresses of servers; each has all ports of `test/proxy-servers.ts`. */
+export const hosts = ['10.1.0.11', '10.1.0.12', '10.1.0.13', '10.1.0.14'] as const;
+
+export const server = (host: string, port = 80): HaproxyInput['services'][number]['servers'][number] => ({
+  name: `s${host.split('.')[3]}`,
+  host,
+  port,
+  weight: 100,
+  inside: true,
+});
+
+export function service(
+  name: string,
+  fields: Partial<HaproxyInput['services'][number]> = {},
+): HaproxyInput['services'][number] {
+  return {
+    id: `lab/backendService/${name}`,
+    name,
+    protocol: 'HTTP',
+    policy: 'ROUND_ROBIN',
+    affinity: { by: 'nothing' },
+    timeout: 5,
+    tunnelTimeout: 60,
+    draining: 2,
+    servers: hosts.slice(0, 2).map((it) => server(it)),
+    requestHeaders: [],
+    responseHeaders: [],
+    ...fields,
+  };
+}
+
+export const check = (fields: Partial<NonNullable<HaproxyInput['services'][number]['check']>> = {}) => ({
+  id: 'lab/healthCheck/web',
+  type: 'http' as const,
+  path: '/healthy',
+  service: '',
+  response: '',
+  interval: 1,
+  timeout: 1,
+  rise: 1,
+  fall: 1,
+  ...fields,
+});
+
+export function certificate(name: string, names: readonly string[] = [name]): HaproxyInput['certificates'][number] {
+  const { certificate, privateKey } = selfSigned(names);
+  const id = `lab/sslCertificate/${name}`;
+  return { id, name, chain: certificate, key: privateKey, names: [...names], notBefore: 0, notAfter: 4e12 };
+}
+
+/** One HTTPS front end and one service, and whatever is said besides. */
+export function site(fields: Partial<HaproxyInput> = {}): HaproxyInput {
+  const certificates = fields.certificates ?? [theOne];
+  return {
+    project: 'lab',
+    namespace: 'edge',
+    source: '130.211.0.1',
+    resolver: '192.0.2.1',
+    after: [],
+    frontends: [
+      {
+        id: 'lab/forwardingRule/site',
+        name: 'site',
+        address: FRONT,
+        port: 443,
+        routes: 'site',
+        tls: {
+          target: 'lab/targetHttpsProxy/site',
+          certificates: certificates.map((it) => it.name),
+          minVersion: 'TLSv1.2',
+        },
+      },
+    ],
+    routes: [{ id: 'lab/urlMap/site', name: 'site', otherwise: { service: 'web' }, hosts: [], matchers: [] }],
+    services: [service('web')],
+    ...fields,
+    certificates,
+  };
+}
+
+const theOne = certificate('example', ['example.com', '*.example.com']);
+
+const artifactOf = (input: HaproxyInput): Artifact<HaproxyInput> => ({
+  id: 'haproxy/lab',
+  engine: 'haproxy',
+  owners: [],
+  needs: [],
+  input,
+});
+
+const links = `
+link add e0 netns EDGE type veth peer name h0 netns HOSTS
+link add e1 netns EDGE type veth peer name c0 netns OUTSIDE
+`;
+
+export async function proxyLab(): Promise<ProxyLab> {
+  const base = await testMachine();
+  await chmod(dirname(base.run), 0o755);
+  await mkdir(base.run, { mode: 0o755 });
+  for (const name of ['edge', 'hosts', 'outside']) await base.addNamespace(name);
+  const named = links
+    .replaceAll('EDGE', base.namespace('edge'))
+    .replaceAll('HOSTS', base.namespace('hosts'))
+    .replaceAll('OUTSIDE', base.namespace('outside'));
+  await base.exec(['ip', '-batch', '-'], { stdin: named });
+  const batch = (namespace: string, lines: readonly string[]) =>
+    base.exec(['ip', '-batch', '-'], { namespace, stdin: `${lines.join('\n')}\n` });
+  await batch('edge', [
+    'link set e0 up',
+    'link set e1 up',
+    ...['130.211.0.1/32', `${FRONT}/32`].map((it) => `addr add ${it} dev lo`),
+    'addr add 10.1.0.1/24 dev e0',
+    'addr add 198.51.100.1/24 dev e1',
+  ]);
+  await batch('hosts', [
+    'link set h0 up',
+    ...hosts.map((it) => `addr add ${it}/24 dev h0`),
+    'route add default via 10.1.0.1',
+  ]);
+  await batch('outside', ['link set c0 up', 'addr add 198.51.100.7/24 dev c0', 'route add default via 198.51.100.1']);
+  await base.exec(['sysctl', '-q', '-w', 'net.ipv4.ip_unprivileged_port_start=0'], { namespace: 'edge' });
+  const supervisor = smallSupervisor(`${base.run}/services`);
+  const machine: Machine = {
+    ...base,
+    users: ensureUsers(),
+    supervisor: {
+      ...supervisor,
+      ensure: (spec) => {
+        const { namespace, ...rest } = spec;
+        const enter = namespace === undefined ? [] : ['nsenter', `--net=/run/netns/${base.namespace(namespace)}`, '--'];
+        return supervisor.ensure({ ...rest, argv: [...enter, ...spec.argv] });
+      },
+    },
+  };
+  const servers = spawn(
+    'nsenter',
+    [
+      `--net=/run/netns/${base.namespace('hosts')}`,
+      process.execPath,
+      new URL('proxy-servers.ts', import.meta.url).pathname,
+      ...hosts,
+    ],
+    { stdio: ['pipe', 'inherit', 'inherit'] },
+  );
+  await eventually(
+    async () => (await base.exec(['ss', '-Hltn', `sport = :80`], { namespace: 'hosts' })).stdout,
+    (text) => text.trim().split('\n').length === hosts.length,
+  );
+  let held: Artifact<HaproxyInput> | undefined;
+  const outside: ProxyLab['outside'] = (argv, stdin) =>
+    base.exec(argv, { namespace: 'outside', ...(stdin === undefined ? {} : { stdin }) });
+  return {
+    machine,
+    paths: haproxyPaths(machine, 'lab'),
+    outside,
+    curl: async (...argv) => {
+      const resolve = ['--resolve', `*:443:${FRONT}`, '--resolve', `*:80:${FRONT}`];
+      const { stdout, stderr } = await outside(['curl', '-sSk', '--noproxy', '*', '-m', '20', ...resolve, ...argv]);
+      return (stdout + stderr).trimEnd();
+    },
+    script: async (source, ...argv) => {
+      const { stdout, stderr } = await outside([process.execPath, '--input-type=module', '-', ...argv], source);
+      return (stdout + stderr).trimEnd();
+    },
+    held: () => held?.input ?? site(),
+    async hold(input) {
+      const wanted = artifactOf(haproxyEngine.input.parse(input));
+      await haproxyEngine.check?.(machine, wanted);
+      await haproxyEngine.apply(machine, wanted, held);
+      held = wanted;
+    },
+    look: async () => {
+      if (held === undefined || haproxyEngine.observe === undefined) throw new Error('nothing is held');
+      return haproxyEngine.observe(machine, held);
+    },
+    steer: async (part, state) => {
+      if (held !== undefined) await haproxyEngine.steer?.(machine, held, { part, state });
+    },
+    async remove() {
+      if (held !== undefined) await haproxyEngine.remove(machine, held);
+      servers.kill('SIGKILL');
+      await base.cleanup();
+    },
+  };
+}
