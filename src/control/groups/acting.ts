@@ -1,5 +1,5 @@
 import type { HostLink } from '#core/host.ts';
-import { Problem } from '#core/problem.ts';
+import { asProblem, Problem } from '#core/problem.ts';
 import { keyOf } from '#core/resource.ts';
 import type { InstanceGroup } from '#kinds/instance-group/kind.ts';
 import { replaced } from '#kinds/instance-group/members.ts';
@@ -47,14 +47,21 @@ export class Acting {
     await this.#steer(sight, 'ready');
   }
 
+  /** `down`: what was found out about it before is forgotten, it must answer anew. */
   async #steer(sight: Sight | undefined, state: 'drain' | 'ready' | 'down'): Promise<void> {
-    for (const { artifact, part } of sight?.servers ?? []) await this.#parts.host.steer({ artifact, part, state });
+    for (const { artifact, part, serving, health } of sight?.servers ?? []) {
+      if (state === 'down' ? health === undefined : !serving) continue;
+      await this.#parts.host.steer({ artifact, part, state }).catch((error: unknown) => {
+        // A load balancer that is not there, or does not know the host, leads nothing to it.
+        if (asProblem(error).code !== 'NOT_FOUND') throw error;
+      });
+    }
   }
 
   isDrained(sight: Sight | undefined, work: Work): boolean {
     const waited = this.#parts.now() - work.since;
     const isNew = (sight?.at ?? 0) > work.since;
-    return (sight?.servers ?? []).every((it) => waited >= it.patience || (isNew && it.sessions === 0));
+    return (sight?.servers ?? []).every((it) => !it.serving || waited >= it.patience || (isNew && it.sessions === 0));
   }
 
   /** After a control that died nobody knows which hosts it had taken out of service: all are put back. */

@@ -186,6 +186,79 @@ describe('a roll', () => {
   });
 });
 
+describe('autohealing', () => {
+  const healed = site({ policy: ', autoHealingPolicy: { healthCheck: well, initialDelaySec: 60 }' }).replace(
+    'instanceGroups:',
+    'healthChecks: { well: {} }\ninstanceGroups:',
+  );
+  /** What the load balancer's checks find out; whoever is not named is well. */
+  const sick = new Map<string, string>();
+
+  beforeEach(() => {
+    sick.clear();
+    const before = api.host.seen;
+    api.host.seen = () => [
+      ...(before?.() ?? []).filter((it) => it.artifact !== 'haproxy/lab'),
+      {
+        artifact: 'haproxy/lab',
+        state: 'ready',
+        values: Object.fromEntries(
+          names().map((it) => [`lab/instanceGroup/web/${it}`, { healthy: sick.has(it) ? 0 : 1, sessions: 0 }]),
+        ),
+        details: Object.fromEntries(sick.entries().map(([name, why]) => [`lab/instanceGroup/web/${name}`, why])),
+      },
+    ];
+  });
+
+  test('recreates a host that does not answer for longer than it may, and tells why', async () => {
+    await api.apply(healed);
+    await turns(3);
+    const [bad = '', ...others] = names();
+    sick.set(bad, 'connection refused or unreachable');
+    await turns(20);
+    expect(await status()).toMatchObject({
+      stable: false,
+      reason: `${bad} is not in service: it fails its health check: connection refused or unreachable`,
+    });
+    expect(names()).toContain(bad);
+    await turns(60);
+    expect(names()).not.toContain(bad);
+    expect(names()).toEqual(expect.arrayContaining(others));
+    expect((await status()).stable).toBe(true);
+    const { body } = await api.ask('GET', '/v1/revisions?limit=1');
+    expect(JSON.stringify(body)).toContain(`recreates ${bad}: it fails its health check: connection refused`);
+    const read = await api.ask('POST', '/v1/projects/lab/logs:read', { filter: 'healInstance' });
+    expect(JSON.stringify(read.body)).toContain('connection refused or unreachable');
+  });
+
+  test('takes one at a time, and gives the next one time to come up', async () => {
+    await api.apply(healed);
+    await turns(3);
+    const before = names();
+    for (const it of before) sick.set(it, 'no answer in time');
+    const others = (): string[] => names().filter((it) => !before.includes(it));
+    await turns(65, () => {
+      for (const it of others()) sick.set(it, 'no answer in time');
+    });
+    const fresh = others();
+    expect(fresh).toHaveLength(1);
+    await turns(30);
+    expect(others()).toEqual(fresh);
+    sick.delete(fresh[0] ?? '');
+    await turns(1);
+    expect(others()).toHaveLength(2);
+  });
+
+  test('leaves hosts alone as long as it is not known how they are', async () => {
+    await api.apply(healed);
+    await turns(3);
+    const before = names();
+    for (const it of before) sick.set(it, 'not checked yet');
+    await turns(100);
+    expect(names()).toEqual(before);
+  });
+});
+
 describe('a changed template', () => {
   const versions = () => group().assigned.members.map((it) => it.version === group().assigned.version);
 

@@ -200,7 +200,7 @@ export class GroupKeeper {
       await this.#acting.drain(group, sight);
       const told: Work = { ...work, told: true, since: this.#parts.now() };
       memory.works.set(member, told);
-      if ((sight?.servers ?? []).length === 0) await this.#goOn(group, memory, { member, work: told });
+      if (!(sight?.servers ?? []).some((it) => it.serving)) await this.#goOn(group, memory, { member, work: told });
     } else if (work.phase === 'drain') {
       if (!this.#acting.isDrained(sight, work)) return;
       if (work.deed === 'RESTART') {

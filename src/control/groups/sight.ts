@@ -8,9 +8,12 @@ export type HealthState = (typeof healthStates)[number];
 export interface Server {
   readonly artifact: string;
   readonly part: string;
+  /** Whether requests are led to it; else it is only asked whether it is well. */
+  readonly serving: boolean;
   /** Milliseconds that what it is doing may still take once it gets nothing new. */
   readonly patience: number;
-  readonly health: HealthState;
+  /** Undefined: nothing checks it. */
+  readonly health?: HealthState;
   readonly reason?: string;
   /** Connections and requests that are under way; undefined: not known. */
   readonly sessions?: number;
@@ -46,17 +49,19 @@ export function sightOf({ project, at, statusOf, serversOf }: Seeing, member: st
   const status = statusOf(keyOf({ project, kind: 'instance', name: member }));
   const boot = status.values['boot'];
   const servers = serversOf(member);
-  const [worst] = servers.toSorted((a, b) => ranks[b.health] - ranks[a.health]);
+  const [worst] = servers.filter((it) => it.health !== undefined).toSorted((a, b) => rankOf(b) - rankOf(a));
   return {
     at,
     status,
     running: status.state === 'RUNNING',
     ...(boot === undefined || boot === 0 ? {} : { boot }),
-    ...(worst === undefined ? {} : { health: worst.health }),
+    ...(worst?.health === undefined ? {} : { health: worst.health }),
     ...(worst?.reason === undefined ? {} : { reason: worst.reason }),
     servers,
   };
 }
+
+const rankOf = ({ health = 'HEALTHY' }: Server): number => ranks[health];
 
 const ranks: Readonly<Record<HealthState, number>> = { HEALTHY: 0, UNKNOWN: 1, UNHEALTHY: 2 };
 

@@ -41,4 +41,6 @@ export type MetadataHost = MetadataInput['hosts'][number];
 export type MetadataFragment = { readonly namespace: string } & (
   | { readonly listen: string }
   | { readonly host: MetadataHost }
+  /** What others have to tell a host; its own attributes come first. */
+  | { readonly address: string; readonly attributes: Readonly<Record<string, string>> }
 );

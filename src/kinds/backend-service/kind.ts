@@ -4,6 +4,7 @@ import { defineKind, type Seen } from '../define.ts';
 import { toEdgeLink, toEdgeNamespace } from '../network/edge.ts';
 import { checkService } from './check.ts';
 import { toHaproxy } from './haproxy.ts';
+import { toMetadata } from './metadata.ts';
 import { networksOf } from './servers.ts';
 import { type BackendServiceAssigned, BackendServiceSpec } from './spec.ts';
 
@@ -28,6 +29,7 @@ export const backendService = defineKind<BackendServiceSpec, BackendServiceAssig
     namespace: ({ project }) => [toEdgeNamespace(project)],
     link: (service, snapshot) => networksOf(service, snapshot).map((it) => toEdgeLink(service.project, it, snapshot)),
     haproxy: toHaproxy,
+    metadata: toMetadata,
   },
   example: {
     'my-backend-service': {

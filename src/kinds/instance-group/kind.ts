@@ -5,6 +5,8 @@ import { instance } from '../instance/kind.ts';
 import type { InstanceAssigned, InstanceSpec } from '../instance/spec.ts';
 import { instanceTemplate } from '../instance-template/kind.ts';
 import { versionOf } from '../instance-template/version.ts';
+import { toEdgeNamespace } from '../network/edge.ts';
+import { toHealing, toHealingLinks } from './healing.ts';
 import { impliedInstances } from './implied.ts';
 import { meaning } from './meaning.ts';
 import { baseNameOf, settled } from './members.ts';
@@ -33,13 +35,18 @@ export const instanceGroup = defineKind<InstanceGroupSpec, InstanceGroupAssigned
     { title: 'INSTANCE_TEMPLATE', value: ({ spec }) => spec.template },
     { title: 'AUTOSCALED', value: () => 'no' },
   ],
-  feeds: {},
+  feeds: {
+    namespace: ({ project, spec }) => (spec.autoHealingPolicy === undefined ? [] : [toEdgeNamespace(project)]),
+    link: toHealingLinks,
+    haproxy: toHealing,
+  },
   example: {
     'web-group': {
       template: 'web-host',
       region: 'us-east1',
       targetSize: 3,
       namedPorts: [{ name: 'http', port: 80 }],
+      autoHealingPolicy: { healthCheck: 'my-health-check', initialDelaySec: 60 },
       updatePolicy: { maxUnavailable: 1, minReadySec: 10 },
     },
   },

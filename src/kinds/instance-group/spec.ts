@@ -29,6 +29,7 @@ export const UpdatePolicy = z
 
 export const AutoHealingPolicy = z
   .strictObject({
+    healthCheck: ref('healthCheck').describe('How its hosts are asked whether they are well.'),
     initialDelaySec: z
       .int()
       .min(0)
@@ -36,7 +37,10 @@ export const AutoHealingPolicy = z
       .default(300)
       .describe('Seconds that a host may take until it answers its health check; after that it is recreated.'),
   })
-  .meta({ id: 'AutoHealingPolicy' });
+  .meta({
+    id: 'AutoHealingPolicy',
+    description: 'Hosts that do not answer are recreated, one at a time. The check comes from 130.211.0.0/22.',
+  });
 
 export const InstanceGroupSpec = z
   .strictObject({
