@@ -97,7 +97,9 @@ export const scanIsUp = (deployment: Deployment): boolean =>
 /** The supervision tree: its own session, no terminal, our parent's death does not concern it. */
 export async function ensureScan(deployment: Deployment): Promise<void> {
   if (scanIsUp(deployment)) return;
-  const child = spawn('s6-svscan', [deployment.scan], { detached: true, stdio: 'ignore' });
+  // Nothing of whoever starts it goes on in what it starts, least of all where to find code.
+  const env = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
+  const child = spawn('s6-svscan', [deployment.scan], { detached: true, stdio: 'ignore', env });
   child.unref();
   for (let tries = 0; tries < 100 && !scanIsUp(deployment); tries++) await sleep(20);
   if (!scanIsUp(deployment))
@@ -112,15 +114,16 @@ export async function ensureScan(deployment: Deployment): Promise<void> {
 export async function ensureProcesses(
   deployment: Deployment,
   ids: SystemUser,
-  { home, node: path }: Program,
+  { home, node: path, environment: ours }: Program,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const node = [path, '--disable-warning=ExperimentalWarning'];
   const supervisor = supervisorOf(deployment);
   await supervisor.ensure({
     name: 'vauban-host',
-    argv: [...node, `${home}/src/main/host.ts`, deployment.state],
-    env: environment,
+    // It has little to remember; a small nursery keeps it small.
+    argv: [...node, '--max-semi-space-size=2', `${home}/src/main/host.ts`, deployment.state],
+    env: { ...ours, ...environment },
   });
   await supervisor.ensure({
     name: 'vauban-control',
@@ -135,6 +138,7 @@ export async function ensureProcesses(
       `${home}/src/main/control.ts`,
       deployment.state,
     ],
+    env: ours,
   });
 }
 

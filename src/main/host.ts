@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
-import { deploymentAt, openingKeyOf } from '#core/deployment.ts';
+import { type Deployment, deploymentAt, openingKeyOf } from '#core/deployment.ts';
+import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import type { SandboxInput } from '#engines/sandbox/input.ts';
 import { placeOf } from '#engines/sandbox/input.ts';
@@ -15,97 +16,97 @@ import { systemUsers } from '#host/users.ts';
 
 /** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
 
-const deployment = deploymentAt(process.argv[2]);
 const log = (text: string): void =>
   console.log(JSON.stringify({ time: new Date().toISOString(), process: 'host', text }));
 
-const users = systemUsers();
+// Imported, it is only compiled: see warm.ts.
+if (import.meta.main) await main(deploymentAt(process.argv[2]));
 
-const progress = new EventEmitter();
-const machine = thisMachine({
-  deployment: deployment.id,
-  state: deployment.hostState,
-  run: deployment.run,
-  home: new URL('../..', import.meta.url).pathname.replace(/\/$/, ''),
-  users,
-  openingKey: await readFile(openingKeyOf(deployment), 'utf8'),
-  progress: (text) => {
-    progress.emit('text', text);
-  },
-});
+async function main(deployment: Deployment): Promise<void> {
+  const users = systemUsers();
+  const progress = new EventEmitter();
+  const machine = thisMachine({
+    deployment: deployment.id,
+    state: deployment.hostState,
+    run: deployment.run,
+    home: new URL('../..', import.meta.url).pathname.replace(/\/$/, ''),
+    users,
+    openingKey: await readFile(openingKeyOf(deployment), 'utf8'),
+    progress: (text) => {
+      progress.emit('text', text);
+    },
+  });
+  await mkdir(deployment.hostState, { recursive: true, mode: 0o711 });
+  await mkdir(`${deployment.run}/host`, { recursive: true, mode: 0o711 });
+  // Two agents on one state would undo each other's work, and the second would take the first one's socket.
+  requireLock(`${deployment.hostState}/lock`, 'a host agent');
+  const journal = fileJournal(deployment.hostState);
+  const holder = new Holder({ machine, engines, journal, now: () => Date.now(), log, ...deathAtStep() });
+  const server = await serveHost({
+    holder,
+    socket: deployment.hostSocket,
+    gid: users.control.gid,
+    exec: (request, socket, head) =>
+      serveSession({ machine, sandboxOf: (artifact) => sandboxIn(holder, artifact)?.name }, request, socket, head),
+    reset: (artifact) => reset(machine, holder, artifact),
+    onProgress: (listener) => {
+      progress.on('text', listener);
+      return () => progress.off('text', listener);
+    },
+  });
+  log(`ready on ${deployment.hostSocket}`);
+  await holder.start();
+  log(`holds revision ${holder.status().revision}, ${holder.artifacts.length} artifacts`);
+  const stopLooking = keepLooking(holder);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stopLooking();
+      holder.stop();
+      server.close();
+      server.closeAllConnections();
+      log('stopped; engines and instances go on');
+      process.exit(0);
+    });
+  }
+}
 
-await mkdir(deployment.hostState, { recursive: true, mode: 0o711 });
-await mkdir(`${deployment.run}/host`, { recursive: true, mode: 0o711 });
+/** Only the chaos test asks for it: the agent is killed in the middle of a change, as a power cut would. */
+function deathAtStep(): Pick<ConstructorParameters<typeof Holder>[0], 'beforeStep'> {
+  const dieAt = process.env['VAUBAN_DIE_AT_STEP'];
+  if (dieAt === undefined) return {};
+  return {
+    beforeStep: async (index) => {
+      const wanted = await readFile(dieAt, 'utf8').catch(() => '');
+      if (wanted.trim() === String(index)) process.kill(process.pid, 'SIGKILL');
+    },
+  };
+}
 
-// Two agents on one state would undo each other's work, and the second would take the first one's socket.
-requireLock(`${deployment.hostState}/lock`, 'a host agent');
-
-const dieAt = process.env['VAUBAN_DIE_AT_STEP'];
-const holder = new Holder({
-  machine,
-  engines,
-  journal: fileJournal(deployment.hostState),
-  now: () => Date.now(),
-  log,
-  ...(dieAt === undefined
-    ? {}
-    : {
-        // Only the chaos test sets it: the agent is killed in the middle of a change, as a power cut would.
-        beforeStep: async (index) => {
-          const wanted = await readFile(dieAt, 'utf8').catch(() => '');
-          if (wanted.trim() === String(index)) process.kill(process.pid, 'SIGKILL');
-        },
-      }),
-});
-
-const sandbox = (artifact: string): SandboxInput | undefined =>
+const sandboxIn = (holder: Holder, artifact: string): SandboxInput | undefined =>
   holder.artifacts.find((it) => it.id === artifact && it.engine === 'sandbox')?.input as SandboxInput | undefined;
 
-const server = await serveHost({
-  holder,
-  socket: deployment.hostSocket,
-  gid: users.control.gid,
-  exec: (request, socket, head) =>
-    serveSession({ machine, sandboxOf: (artifact) => sandbox(artifact)?.name }, request, socket, head),
-  reset: async (artifact) => {
-    const input = sandbox(artifact);
-    if (input === undefined)
-      throw new Problem('NOT_FOUND', {
-        at: artifact,
-        message: 'it is not an instance',
-        fix: '`vauban get instances` lists them.',
-      });
-    await machine.supervisor.signal(placeOf(machine, input.name).service, 'TERM');
-  },
-  onProgress: (listener) => {
-    progress.on('text', listener);
-    return () => progress.off('text', listener);
-  },
-});
-log(`ready on ${deployment.hostSocket}`);
+async function reset(machine: Machine, holder: Holder, artifact: string): Promise<void> {
+  const input = sandboxIn(holder, artifact);
+  if (input === undefined)
+    throw new Problem('NOT_FOUND', {
+      at: artifact,
+      message: 'it is not an instance',
+      fix: '`vauban get instances` lists them.',
+    });
+  await machine.supervisor.signal(placeOf(machine, input.name).service, 'TERM');
+}
 
-await holder.start();
-log(`holds revision ${holder.status().revision}, ${holder.artifacts.length} artifacts`);
-
-/** Milliseconds between two looks at everything: at least, and as a multiple of what a look takes. */
-const rest = { least: 5000, times: 4 };
-let looking: NodeJS.Timeout | undefined;
-const lookAgain = (wait: number): void => {
-  looking = setTimeout(async () => {
-    const began = performance.now();
-    await holder.repair().catch((error: unknown) => log(String(error)));
-    lookAgain(Math.max(rest.least, (performance.now() - began) * rest.times));
-  }, wait);
-};
-lookAgain(1000);
-
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    clearTimeout(looking);
-    holder.stop();
-    server.close();
-    server.closeAllConnections();
-    log('stopped; engines and instances go on');
-    process.exit(0);
-  });
+/** Looks for what drifted, again and again. Gives how to stop. */
+function keepLooking(holder: Holder): () => void {
+  let looking: NodeJS.Timeout | undefined;
+  const lookAgain = (wait: number): void => {
+    looking = setTimeout(async () => {
+      const began = performance.now();
+      await holder.repair().catch((error: unknown) => log(String(error)));
+      // At least, and as a multiple of what a look takes; in milliseconds.
+      lookAgain(Math.max(5000, (performance.now() - began) * 4));
+    }, wait);
+  };
+  lookAgain(1000);
+  return () => clearTimeout(looking);
 }

@@ -6,6 +6,7 @@ import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
+import { compiledCode } from '../compiled.ts';
 import { makeMeetingFolder } from './folders.ts';
 import { healthAt } from './health.ts';
 import { EdgeInput } from './input.ts';
@@ -39,6 +40,7 @@ export const edgeEngine = defineEngine<EdgeInput>({
         ...['--disable-warning=ExperimentalWarning', `${machine.home}/src/main/edge.ts`],
         ...[paths.run, paths.state, paths.maps],
       ],
+      env: compiledCode(),
       log: paths.log,
     });
     await inForce(wanted, paths, hashOf(text));

@@ -5,8 +5,12 @@ import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { answering } from '../answering.ts';
+import { compiledCode } from '../compiled.ts';
 import { MetadataInput } from './input.ts';
 import { LentKey, LentKeys, lend } from './lent.ts';
+
+/** Heap and nursery in MiB: there is one of these processes for each network. */
+const small = ['--max-old-space-size=32', '--max-semi-space-size=1'];
 
 /**
  * The metadata server of one network: a small unprivileged process of ours in the network's namespace. It reads its
@@ -27,9 +31,10 @@ export const metadataEngine = defineEngine<MetadataInput>({
       namespace,
       argv: [
         ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--inh-caps=-all', '--no-new-privs'],
-        ...[process.execPath, '--max-old-space-size=32', `${machine.home}/src/main/metadata.ts`],
+        ...[process.execPath, ...small, `${machine.home}/src/main/metadata.ts`],
         ...[fileOf(machine, wanted), listen],
       ],
+      env: compiledCode(),
     });
     await answering(machine, { at: wanted.id, namespace, port: 80 });
   },
