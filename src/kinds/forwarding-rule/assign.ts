@@ -5,7 +5,7 @@ import { chooseExternal, takenExternal } from '../address/external.ts';
 import { address } from '../address/kind.ts';
 import { firstFree } from '../allocation.ts';
 import type { Objection } from '../define.ts';
-import { EDGE_TRANSIT } from '../network/edge.ts';
+import { EDGE_TRANSIT } from '../network/fabric.ts';
 import { forwardingRule } from './kind.ts';
 import type { ForwardingRuleAssigned, ForwardingRuleSpec } from './spec.ts';
 

@@ -26,8 +26,6 @@ export const TUNNEL_END = '35.235.240.1';
 export const edgeRanges = ['130.211.0.0/22', '35.191.0.0/16', '35.235.240.0/20'] as const;
 const own = [FRONT_END, '35.191.0.1', TUNNEL_END].map((it) => `${it}/32`);
 
-/** Addresses of edges towards the internet, from a range kept for benchmarks (RFC 2544). */
-export const EDGE_TRANSIT = '198.19.0.0/16';
 export const EDGE_UPLINK = 'up0';
 
 const MAC = { edge: '02:00:5e:00:02:01', other: '02:00:5e:00:02:02' } as const;

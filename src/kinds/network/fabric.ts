@@ -12,7 +12,9 @@ export const UPLINK = 'up0';
 export const INTERNET_ROUTER = '192.0.2.1';
 
 /** Addresses of networks towards the internet, for their resolvers, from a range kept for benchmarks (RFC 2544). */
-export const TRANSIT = '198.18.0.0/16';
+export const TRANSIT = '198.18.0.0/17';
+/** The same of edges. */
+export const EDGE_TRANSIT = '198.18.128.0/17';
 /** Inside the internet this address leads to the resolver of the machine, when there is an uplink. */
 export const MACHINE_RESOLVER = '192.0.2.53';
 
@@ -51,7 +53,7 @@ export const internetNamespace: NamespaceFragment = {
   sysctls: routerSysctls,
   addresses: [`${INTERNET_ROUTER}/32`],
   // Addresses that nobody has lead nowhere, even when there is a way out.
-  blackholes: ['192.0.2.0/24', '203.0.113.0/24', TRANSIT],
+  blackholes: ['192.0.2.0/24', '203.0.113.0/24', TRANSIT, EDGE_TRANSIT],
 };
 
 /** The internet's resolver knows its hosts as NAME.internet, and what an uplink tells it. */
