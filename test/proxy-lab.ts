@@ -25,8 +25,18 @@ export interface ProxyLab {
   curl(...argv: string[]): Promise<string>;
   /** Runs a Node script where the clients are; gives what it printed. Its arguments begin at `process.argv[1]`. */
   script(source: string, ...argv: string[]): Promise<string>;
+  /** Clients that ask without pause over connections that stay, until they are stopped. */
+  load(): { stop(): Promise<Load> };
   held(): HaproxyInput;
   remove(): Promise<void>;
+}
+
+export interface Load {
+  readonly requests: number;
+  /** What was wrong with the others. */
+  readonly failures: readonly string[];
+  /** Answers by server. */
+  readonly servers: Readonly<Record<string, number>>;
 }
 
 export const FRONT = '203.0.113.10';
@@ -121,6 +131,43 @@ const artifactOf = (input: HaproxyInput): Artifact<HaproxyInput> => ({
   input,
 });
 
+const clients = `
+import { connect } from 'node:http2';
+import { Agent, request } from 'node:https';
+const [front] = process.argv.slice(2).length ? process.argv.slice(2) : process.argv.slice(1);
+let stopping = false;
+const result = { requests: 0, failures: [], servers: {} };
+const note = (status, server) => {
+  result.requests += 1;
+  if (status === 200) result.servers[server] = (result.servers[server] ?? 0) + 1;
+  else result.failures.push('status ' + status);
+};
+const agent = new Agent({ keepAlive: true, maxSockets: 4, rejectUnauthorized: false });
+const one = () => new Promise((done) => {
+  const asked = request({ host: front, port: 443, path: '/', agent, headers: { host: 'example.com' } }, (answer) => {
+    answer.resume().on('end', () => { note(answer.statusCode, answer.headers['x-server']); done(); }).on('error', (error) => { result.failures.push('h1 ' + error.message); done(); });
+  });
+  asked.on('error', (error) => { result.requests += 1; result.failures.push('h1 ' + error.code + ' ' + error.message); done(); }).end();
+});
+let session;
+const open = () => { session = connect('https://' + front, { rejectUnauthorized: false, servername: 'example.com' }); session.on('error', () => {}); };
+open();
+const two = () => new Promise((done) => {
+  if (session.closed || session.destroyed) open();
+  const stream = session.request({ ':path': '/', ':authority': 'example.com' });
+  let head;
+  stream.on('response', (headers) => { head = headers; });
+  stream.on('error', (error) => { result.requests += 1; result.failures.push('h2 ' + error.message); done(); });
+  stream.on('close', () => { if (head) note(head[':status'], head['x-server']); done(); });
+  stream.resume().end();
+});
+const loop = async (ask) => { while (!stopping) { await ask(); await new Promise((r) => setTimeout(r, 2)); } };
+process.on('SIGTERM', () => { stopping = true; });
+await Promise.all([loop(one), loop(one), loop(one), loop(two), loop(two)]);
+console.log(JSON.stringify(result));
+process.exit();
+`;
+
 const links = `
 link add e0 netns EDGE type veth peer name h0 netns HOSTS
 link add e1 netns EDGE type veth peer name c0 netns OUTSIDE
@@ -194,6 +241,26 @@ export async function proxyLab(): Promise<ProxyLab> {
     script: async (source, ...argv) => {
       const { stdout, stderr } = await outside([process.execPath, '--input-type=module', '-', ...argv], source);
       return (stdout + stderr).trimEnd();
+    },
+    load: () => {
+      const child = spawn(
+        'nsenter',
+        [`--net=/run/netns/${base.namespace('outside')}`, process.execPath, '--input-type=module', '-', FRONT],
+        { stdio: ['pipe', 'pipe', 'inherit'] },
+      );
+      child.stdin.end(clients);
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+      const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+      return {
+        stop: async () => {
+          child.kill('SIGTERM');
+          await ended;
+          return JSON.parse(said) as Load;
+        },
+      };
     },
     held: () => held?.input ?? site(),
     async hold(input) {

@@ -5,12 +5,15 @@ import type { Machine } from '#core/machine.ts';
 import { hashOf } from '#lib/hash.ts';
 import { checkWith } from './check.ts';
 import { filesOf } from './files.ts';
-import { makeFolders, sweep, writeFiles } from './folders.ts';
+import { makeFolders } from './folders.ts';
 import { HaproxyInput } from './input.ts';
-import { haproxyPaths, NO_STATES } from './paths.ts';
-import { answering, processesOf, reload } from './process.ts';
+import { type HaproxyPaths, haproxyPaths, NO_STATES } from './paths.ts';
+import { loadedOf } from './remembered.ts';
 import { ask, parseRows } from './runtime.ts';
 import { seenIn } from './statistics.ts';
+import { steerTo } from './steer.ts';
+import { changeServers, takeUp } from './takeup.ts';
+import { inTurn, isTaken } from './turns.ts';
 
 /** The load balancer of a project: one HAProxy, whose connections outlive every change. */
 export const haproxyEngine = defineEngine<HaproxyInput>({
@@ -24,17 +27,11 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
     const paths = haproxyPaths(machine, input.project);
     await makeFolders(machine, wanted.id, paths);
     const files = filesOf(input, paths, machine.unseal);
-    const frame = hashOf(files.get(paths.config));
-    const known = await textOf(paths.loaded);
-    if (known !== frame) await rm(paths.loaded, { force: true });
-    if ((await textOf(paths.states)) === '') await machine.writeFile(paths.states, NO_STATES, 0o640);
-    await writeFiles(machine, files);
-    const running = await processesOf(paths);
-    await start(machine, wanted);
-    await answering(paths, wanted.id);
-    if (running !== undefined) await reload(machine, paths, wanted.id);
-    await sweep(paths, files);
-    await machine.writeFile(paths.loaded, frame, 0o600);
+    if ((await readFile(paths.states, 'utf8').catch(() => '')) === '') {
+      await machine.writeFile(paths.states, NO_STATES, 0o640);
+    }
+    const change = { machine, at: wanted.id, input, paths, files, start: () => start(machine, wanted) };
+    await inTurn(input.project, () => takeUp(change));
   },
 
   async remove(machine, held) {
@@ -54,13 +51,33 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
     const failed = (detail: string) => ({ artifact: held.id, state: 'failed' as const, detail, values: {} });
     if (status?.up !== true) return failed('HAProxy is down');
     const paths = haproxyPaths(machine, held.input.project);
-    const answer = await ask(paths.runtime, 'show stat').catch(() => undefined);
-    if (answer === undefined) return failed('HAProxy does not answer');
-    return { artifact: held.id, state: 'ready', ...seenIn(held.input, parseRows(answer)) };
+    try {
+      if (!isTaken(held.input.project)) await inTurn(held.input.project, () => tidy(machine, held.input, paths));
+      return {
+        artifact: held.id,
+        state: 'ready',
+        ...seenIn(held.input, parseRows(await ask(paths.runtime, 'show stat'))),
+      };
+    } catch (error) {
+      return failed(`HAProxy does not answer: ${error instanceof Error ? error.message : error}`);
+    }
+  },
+
+  async steer(machine, held, { part, state }) {
+    const paths = haproxyPaths(machine, held.input.project);
+    await inTurn(held.input.project, () => steerTo(machine, { input: held.input, paths, part, state }));
   },
 });
 
 const serviceOf = ({ input }: Pick<Artifact<HaproxyInput>, 'input'>): string => `proxy.${input.project}`;
+
+/**
+ * A process that began anew by itself knows nothing of what was steered, and servers that leave must go some time. As long
+ * as a change is not over, what is held is not what runs.
+ */
+async function tidy(machine: Machine, input: HaproxyInput, paths: HaproxyPaths): Promise<void> {
+  if ((await loadedOf(paths))?.input === hashOf(input)) await changeServers(machine, input, paths);
+}
 
 /** Without privilege from its first instruction: ports are open to everybody in our namespaces. */
 async function start(machine: Machine, { input }: Artifact<HaproxyInput>): Promise<void> {
@@ -76,5 +93,3 @@ async function start(machine: Machine, { input }: Artifact<HaproxyInput>): Promi
     log: paths.log,
   });
 }
-
-export const textOf = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');

@@ -2,10 +2,11 @@ import { LINE_LENGTH } from './access-log.ts';
 import { redirectSections, type Section, serviceSections } from './backend.ts';
 import { frontendSection } from './frontend.ts';
 import { decidingSections } from './iap.ts';
-import type { HaproxyInput } from './input.ts';
+import type { HaproxyInput, Server } from './input.ts';
 import { NOT_FOUND } from './names.ts';
 import { engineStatuses, PAGE_TYPE } from './pages.ts';
 import type { HaproxyPaths } from './paths.ts';
+import { isNamed } from './server.ts';
 
 /** haproxy.cfg. Equal inputs give equal bytes. Maps, certificates and pages are files beside it. */
 export const renderConfig = (input: HaproxyInput, paths: HaproxyPaths): string =>
@@ -18,7 +19,17 @@ export const renderConfig = (input: HaproxyInput, paths: HaproxyPaths): string =
  * can add, change and remove one by one.
  */
 export const renderFrame = (input: HaproxyInput, paths: HaproxyPaths): string =>
-  renderConfig({ ...input, services: input.services.map((it) => ({ ...it, servers: [] })) }, paths);
+  [
+    renderConfig({ ...input, services: input.services.map((it) => ({ ...it, servers: framed(it.servers) })) }, paths),
+    // The first certificate of a list is the one for clients that name no host; that place cannot be given to another.
+    ...input.frontends.map((it) => `${it.name} ${it.tls?.certificates[0] ?? ''}`),
+  ].join('\n');
+
+/** One stands for all inside, whose words differ in address, port and weight only. */
+const framed = (servers: readonly Server[]): Server[] => [
+  ...servers.filter((it) => isNamed(it) || !it.inside),
+  { name: 'inside', host: '192.0.2.1', port: 1, weight: 1, inside: true },
+];
 
 const sectionsOf = (input: HaproxyInput, paths: HaproxyPaths): readonly Section[] => [
   globalSection(paths),
