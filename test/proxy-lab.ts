@@ -65,6 +65,7 @@ export function service(
     timeout: 5,
     tunnelTimeout: 60,
     draining: 2,
+    iap: false,
     servers: hosts.slice(0, 2).map((it) => server(it)),
     requestHeaders: [],
     responseHeaders: [],
@@ -116,6 +117,7 @@ export function site(fields: Partial<HaproxyInput> = {}): HaproxyInput {
     ],
     routes: [{ id: 'lab/urlMap/site', name: 'site', otherwise: { service: 'web' }, hosts: [], matchers: [] }],
     services: [service('web')],
+    edgeHosts: [],
     ...fields,
     certificates,
   };

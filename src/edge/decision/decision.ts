@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { flags } from '#access/policy/flags.ts';
 import type { EdgeInput } from '#engines/edge/input.ts';
 import { canonical } from '#lib/hash.ts';
 import type { Edge, EdgePart } from '../edge.ts';
@@ -9,7 +10,7 @@ import { type DecideParts, type Decision, decide, type ServicePolicies, serviceP
 import type { KeyRing } from './keys.ts';
 import { LastingRequests } from './lasting.ts';
 import { Memory, type MemoryPlaces } from './memory.ts';
-import { type Answer, flags, type Question, questionOf, shapeOf } from './question.ts';
+import { type Answer, type Question, questionOf, shapeOf } from './question.ts';
 import { Refusals } from './refusals.ts';
 import { Workers } from './runtime/workers.ts';
 import { spoeAgent } from './spoe/agent.ts';

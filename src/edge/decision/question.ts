@@ -1,16 +1,5 @@
+import { flags } from '#access/policy/flags.ts';
 import type { Values } from './spoe/frame.ts';
-
-/** Flags behind the epoch of a service in HAProxy's map: what HAProxy has to know of the policy at once. */
-export const flags = {
-  /** Somebody without credentials may be let in, so they are asked about. */
-  anybody: 'a',
-  /** OPTIONS passes without credentials. */
-  options: 'o',
-  /** Remembered decisions count for one host and one client address. */
-  address: 'i',
-  /** Remembered decisions count for one host, client address and path; ambiguous paths are refused. */
-  path: 'p',
-} as const;
 
 /** How a request is known again: which parts HAProxy has put into the key. */
 export type Shape = 'session' | 'address' | 'path';
@@ -48,14 +37,16 @@ const digestOr = (value: string, otherwise: string): string => (/^[A-Za-z0-9_-]{
 
 /** Total: whatever is missing is empty, and an empty service is known to nobody. */
 export function questionOf(args: Values): Question {
+  const credential = digestOr(text(args, 'credential'), 'anonymous');
   const kind = text(args, 'kind');
   const epoch = text(args, 'epoch');
   return {
-    credential: digestOr(text(args, 'credential'), 'anonymous'),
-    kind: kind === 'cookie' || kind === 'authorization' || kind === 'proxyAuthorization' ? kind : 'none',
+    credential,
+    kind:
+      kind === 'authorization' || kind === 'proxyAuthorization' ? kind : credential === 'anonymous' ? 'none' : 'cookie',
     token: text(args, 'token'),
     service: text(args, 'service'),
-    epoch: /^[0-9a-z]{1,16}(-[a-z]{1,8})?$/.test(epoch) ? epoch : '',
+    epoch: /^[0-9a-z]{1,16}(-[A-Z]{1,8})?$/.test(epoch) ? epoch : '',
     shape: shapeOf(epoch),
     extra: digestOr(text(args, 'extra'), ''),
     host: text(args, 'host'),

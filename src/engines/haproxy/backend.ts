@@ -1,9 +1,10 @@
 import { shortName } from '#lib/hash.ts';
 import { headerLines } from './headers.ts';
 import { healthLines } from './health.ts';
-import { askingRules, isProtected, passingRules } from './iap.ts';
+import { askingRules, isProtected, passingRules, strippingRules } from './iap.ts';
 import type { BackendService, Destination, HaproxyInput } from './input.ts';
 import { askingName, backendOf, plain, quoted } from './names.ts';
+import type { HaproxyPaths } from './paths.ts';
 import { serverWords } from './server.ts';
 
 /** A section: its first line, and the lines in it. */
@@ -13,26 +14,29 @@ export interface Section {
 }
 
 /** A service's own backend; behind the identity-aware proxy also its twin that asks first. */
-export function serviceSections(service: BackendService, input: HaproxyInput): readonly Section[] {
+export function serviceSections(service: BackendService, input: HaproxyInput, paths: HaproxyPaths): readonly Section[] {
   const own = {
     head: `backend ${service.name}`,
     lines: [
       ...balanceLines(service),
       ...timeoutLines(service),
       ...healthLines(service),
-      ...(isProtected(service) ? passingRules(service, input) : []),
+      ...(isProtected(service) ? passingRules(paths) : []),
+      ...strippingRules(input),
       ...headerLines(service),
       ...service.servers.map(
         (it) => `server ${it.name} ${serverWords(it, { service, source: input.source }).join(' ')}`,
       ),
     ],
   };
-  return isProtected(service) ? [own, askingSection(service, input)] : [own];
+  return isProtected(service) ? [own, askingSection(service, input, paths)] : [own];
 }
 
-function askingSection(service: BackendService, input: HaproxyInput): Section {
+function askingSection(service: BackendService, input: HaproxyInput, paths: HaproxyPaths): Section {
   const servers = service.servers.map((it) => {
-    const words = serverWords(it, { service, source: input.source, track: `${service.name}/${it.name}` });
+    // How well they are is known from the service's own servers.
+    const track = service.check === undefined ? {} : { track: `${service.name}/${it.name}` };
+    const words = serverWords(it, { service, source: input.source, ...track });
     return `server ${it.name} ${words.join(' ')}`;
   });
   return {
@@ -40,7 +44,8 @@ function askingSection(service: BackendService, input: HaproxyInput): Section {
     lines: [
       ...balanceLines(service),
       ...timeoutLines(service),
-      ...askingRules(service, input),
+      ...askingRules(paths),
+      ...strippingRules(input),
       ...headerLines(service),
       ...servers,
     ],

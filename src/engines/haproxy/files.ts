@@ -1,4 +1,6 @@
 import { certificateList } from './frontend.ts';
+import { AGENT, memoryFiles, protectsAny } from './iap.ts';
+import { renderAgent, spoePath } from './iap-agent.ts';
 import type { HaproxyInput } from './input.ts';
 import { mapsOf, mapText } from './maps.ts';
 import { pageOf, pageStatuses } from './pages.ts';
@@ -22,6 +24,8 @@ export function filesOf(
     const lines = frontend.tls.certificates.map((it) => `${certificateFile(it, paths)}\n`);
     files.set(certificateList(frontend, paths), lines.join(''));
   }
+  for (const [path, text] of memoryFiles(input, paths)) files.set(path, text);
+  if (protectsAny(input)) files.set(spoePath(paths), renderAgent(AGENT));
   files.set(paths.config, renderConfig(input, paths));
   return files;
 }

@@ -20,7 +20,7 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
       ...nameRules(frontend, paths),
       ...routeRules(frontend, paths),
       ...forwardingRules(frontend),
-      ...decidingRules(frontend, input),
+      ...decidingRules(frontend, input, paths),
       ...decidingChoices(frontend, input),
       'use_backend %[var(txn.backend)] if { var(txn.backend) -m found }',
       `default_backend ${NOT_FOUND}`,

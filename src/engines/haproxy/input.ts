@@ -151,6 +151,7 @@ export const BackendService = z.strictObject({
   tunnelTimeout: z.int().min(1).max(604_800).describe('Seconds that a WebSocket may be silent.'),
   draining: z.int().min(0).max(3600).describe('Seconds that a server which is taken away may finish what it has.'),
   check: Check.optional(),
+  iap: z.boolean().describe('Whether the identity-aware proxy stands before it.'),
   servers: z.array(Server).max(2000),
   requestHeaders: z.array(Header).max(100),
   responseHeaders: z.array(Header).max(100),
@@ -167,6 +168,7 @@ export const HaproxyInput = z.strictObject({
   routes: z.array(RouteMap).max(500),
   certificates: z.array(Certificate).max(2000),
   services: z.array(BackendService).max(2000),
+  edgeHosts: z.array(HostName).max(100).describe('Host names that the edge service answers for: sign-in, tunnels.'),
 });
 export type HaproxyInput = z.infer<typeof HaproxyInput>;
 
@@ -177,4 +179,5 @@ export type HaproxyFragment = { readonly project: string; readonly after?: reado
   | { readonly route: RouteMap }
   | { readonly certificate: Certificate }
   | { readonly service: BackendService }
+  | { readonly edgeHost: string }
 );

@@ -36,10 +36,10 @@ const sectionsOf = (input: HaproxyInput, paths: HaproxyPaths): readonly Section[
   defaultsSection(paths),
   resolverSection(input),
   ...input.frontends.map((it) => frontendSection(it, input, paths)),
-  ...input.services.flatMap((it) => serviceSections(it, input)),
+  ...input.services.flatMap((it) => serviceSections(it, input, paths)),
   ...redirectSections(input),
   notFoundSection(paths),
-  ...decidingSections(input),
+  ...decidingSections(input, paths),
 ];
 
 const globalSection = (paths: HaproxyPaths): Section => ({

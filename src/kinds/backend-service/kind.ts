@@ -3,6 +3,7 @@ import { numericId } from '../allocation.ts';
 import { defineKind, type Seen } from '../define.ts';
 import { toEdgeLink, toEdgeNamespace } from '../network/edge.ts';
 import { checkService } from './check.ts';
+import { toEdge } from './edge.ts';
 import { toHaproxy } from './haproxy.ts';
 import { toMetadata } from './metadata.ts';
 import { networksOf } from './servers.ts';
@@ -30,6 +31,7 @@ export const backendService = defineKind<BackendServiceSpec, BackendServiceAssig
     link: (service, snapshot) => networksOf(service, snapshot).map((it) => toEdgeLink(service.project, it, snapshot)),
     haproxy: toHaproxy,
     metadata: toMetadata,
+    edge: toEdge,
   },
   example: {
     'my-backend-service': {

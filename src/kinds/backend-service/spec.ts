@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ref } from '#core/resource.ts';
 import { headerVariables } from '#engines/haproxy/headers.ts';
 import { Description, UrlPath } from '../fields.ts';
+import { Iap } from './iap.ts';
 
 export const HeaderName = z
   .string()
@@ -120,6 +121,7 @@ export const BackendServiceSpec = z
       .default([])
       .describe(`Headers that servers get. Variables: ${headerVariables.map((it) => `{${it}}`).join(', ')}.`),
     customResponseHeaders: z.array(CustomHeader).max(100).default([]).describe('Headers that clients get.'),
+    iap: Iap.optional().describe('The identity-aware proxy before it; left out: none.'),
     description: Description,
   })
   .meta({
