@@ -65,7 +65,6 @@ export function service(
     timeout: 5,
     tunnelTimeout: 60,
     draining: 2,
-    iap: false,
     servers: hosts.slice(0, 2).map((it) => server(it)),
     requestHeaders: [],
     responseHeaders: [],

@@ -31,7 +31,7 @@ export const AGENT = 'iap.agent';
 const ANONYMOUS = 'iap.anonymous';
 
 /** Whether the identity-aware proxy stands before a service. */
-export const isProtected = ({ iap }: Pick<BackendService, 'iap'>): boolean => iap;
+export const isProtected = ({ iap }: Pick<BackendService, 'iap'>): boolean => iap === true;
 
 /** Whether it stands before any. */
 export const protectsAny = ({ services }: Pick<HaproxyInput, 'services'>): boolean => services.some(isProtected);

@@ -151,7 +151,7 @@ export const BackendService = z.strictObject({
   tunnelTimeout: z.int().min(1).max(604_800).describe('Seconds that a WebSocket may be silent.'),
   draining: z.int().min(0).max(3600).describe('Seconds that a server which is taken away may finish what it has.'),
   check: Check.optional(),
-  iap: z.boolean().describe('Whether the identity-aware proxy stands before it.'),
+  iap: z.boolean().optional().describe('Whether the identity-aware proxy stands before it; absent: it does not.'),
   servers: z.array(Server).max(2000),
   requestHeaders: z.array(Header).max(100),
   responseHeaders: z.array(Header).max(100),

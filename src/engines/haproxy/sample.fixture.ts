@@ -11,7 +11,6 @@ const service = (name: string): HaproxyInput['services'][number] => ({
   timeout: 30,
   tunnelTimeout: 3600,
   draining: 300,
-  iap: false,
   servers: [server('web-1', '10.1.0.11'), server('web-2', '10.1.0.12')],
   requestHeaders: [],
   responseHeaders: [],

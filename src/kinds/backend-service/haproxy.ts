@@ -22,7 +22,7 @@ export function toHaproxy(service: Service, snapshot: Snapshot): readonly Haprox
         timeout: spec.timeoutSec,
         tunnelTimeout: spec.tunnelTimeoutSec,
         draining: spec.connectionDraining.drainingTimeoutSec,
-        iap: spec.iap?.enabled === true,
+        ...(spec.iap?.enabled === true ? { iap: true } : {}),
         ...(asked === undefined ? {} : { check: toCheck(snapshot.get(healthCheck, project, asked)) }),
         servers: [...serversOf(service, snapshot)],
         requestHeaders: spec.customRequestHeaders.map(headerOf),
