@@ -1,18 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { mayAct } from '#access/roles.ts';
-import type { AuditEvent } from '#control/audit.ts';
 import type { Settings } from '#core/deployment.ts';
-import { asProblem, Problem, problems } from '#core/problem.ts';
-import { kindNamed } from '#kinds/index.ts';
+import { asProblem, Problem } from '#core/problem.ts';
+import { instance } from '#kinds/instance/kind.ts';
 import { encodeFrame, encodeJsonFrame, FrameReader } from '#lib/frames.ts';
 import { apiApp } from './app.ts';
 import type { ApiParts } from './context.ts';
+import { audit, type Opening, refuse, targetOf, tokenOf } from './opening.ts';
 import { sandboxArtifact } from './resources.ts';
+import { openTunnel } from './tunnel.ts';
 
 export interface ServerParts {
   readonly parts: ApiParts;
@@ -30,8 +30,10 @@ export async function listen({ parts, hostSocket, settings, key, certificate }: 
   server.requestTimeout = 60_000;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const opening: Opening = { parts, hostSocket, request, socket, head };
+    socket.on('error', () => socket.destroy());
     try {
-      openSession(opening);
+      if (targetOf(opening).what === 'tunnel') openTunnel(opening);
+      else openSession(opening);
     } catch (error) {
       refuse(opening, asProblem(error));
     }
@@ -53,23 +55,6 @@ export async function listen({ parts, hostSocket, settings, key, certificate }: 
   return server;
 }
 
-interface Opening {
-  readonly parts: ApiParts;
-  readonly hostSocket: string;
-  readonly request: IncomingMessage;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-}
-
-const tokenOf = ({ request }: Opening): string | undefined =>
-  /^Bearer (\S{1,200})$/i.exec(request.headers.authorization ?? '')?.[1];
-
-const targetOf = ({ request }: Opening): { readonly project: string; readonly name: string } => {
-  const path = /^\/v1\/projects\/([^/]+)\/instances\/([^/]+)\/session$/;
-  const [, project = '', name = ''] = path.exec(request.url ?? '') ?? [];
-  return { project, name };
-};
-
 /** `/v1/projects/P/instances/N/session` with `Upgrade: vauban-session`. */
 function openSession(opening: Opening): void {
   const { parts, hostSocket, socket, head } = opening;
@@ -81,8 +66,7 @@ function openSession(opening: Opening): void {
       fix: 'Send `Authorization: Bearer TOKEN`.',
     });
   const { project, name } = targetOf(opening);
-  const kind = kindNamed('instances');
-  const stored = kind === undefined ? undefined : parts.control.stored(project, kind, name);
+  const stored = parts.control.stored(project, instance, name);
   if (!mayAct(identity, 'operator').allowed)
     throw new Problem('PERMISSION_DENIED', {
       at: name,
@@ -99,32 +83,6 @@ function openSession(opening: Opening): void {
   socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: vauban-session\r\n\r\n');
   const onCommand = (command: Command): void => audit(opening, { status: 101, message: '', request: { ...command } });
   relay({ hostSocket, artifact, onCommand }, socket, head);
-}
-
-function refuse(opening: Opening, problem: Problem): void {
-  const body = JSON.stringify({ error: problem });
-  const { status, title } = problems[problem.code];
-  audit(opening, { status, message: problem.message });
-  opening.socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
-function audit(opening: Opening, outcome: Pick<AuditEvent, 'status' | 'message' | 'request'>): void {
-  const { parts, request } = opening;
-  const identity = parts.tokens.identify(tokenOf(opening));
-  const { project, name } = targetOf(opening);
-  const userAgent = request.headers['user-agent'];
-  parts.audit({
-    identity: typeof identity === 'string' ? undefined : identity,
-    method: 'vauban.v1.instances.exec',
-    resource: `projects/${project}/instances/${name}`,
-    projects: [project],
-    requestId: randomUUID(),
-    address: request.socket.remoteAddress ?? '',
-    ...(userAgent === undefined ? {} : { userAgent }),
-    ...outcome,
-  });
 }
 
 /** What a session runs, as the audit log shows it. */

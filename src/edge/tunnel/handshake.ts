@@ -3,9 +3,9 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { closeCodes } from './closing.ts';
 import { MESSAGE_LIMIT } from './frames.ts';
-import type { Guest, Relay } from './relay.ts';
+import type { Guest, Relay, Way } from './relay.ts';
 import { relaySocket } from './socket.ts';
-import { type Destination, destinationOf, subjectOf, type TunnelHost, wantedOf } from './target.ts';
+import { type Destination, destinationOf, subjectOf, type TunnelHost, type Wanted, wantedOf } from './target.ts';
 
 export const SUBPROTOCOL = 'relay.tunnel.cloudproxy.app';
 export const CONNECT_PATH = '/v4/connect';
@@ -25,10 +25,10 @@ export interface HandshakeParts {
   /** Whether that is our project: by its name or its number. */
   readonly isProject: (project: string) => boolean;
   /**
-   * Who asks, and whether they may go there. `instance` undefined: they come back to a session of theirs, so all that is
+   * Who asks, and whether they may go there. `way` undefined: they come back to a session of theirs, and all that is
    * asked is who they are.
    */
-  readonly admit: (request: IncomingMessage, instance: string | undefined, port: number) => Promise<Guest | Refusal>;
+  readonly admit: (request: IncomingMessage, way: Way | undefined) => Promise<Guest | Refusal>;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly addressOf: (request: IncomingMessage) => string;
 }
@@ -76,23 +76,29 @@ async function admitted(parts: HandshakeParts, request: IncomingMessage): Promis
     const [sid, received] = [query.get('sid') ?? '', Number(query.get('ack') ?? '')];
     if (sid === '' || !Number.isSafeInteger(received) || received < 0)
       return { status: 400, reason: 'the query names no session and no count of bytes' };
-    const guest = await parts.admit(request, undefined, 0);
+    const guest = await parts.admit(request, undefined);
     return 'status' in guest ? guest : { guest, sid, received };
   }
   if (!url.pathname.endsWith(CONNECT_PATH)) return { status: 404, reason: 'there is nothing here' };
   const wanted = wantedOf(query);
   if ('malformed' in wanted) return { status: 400, reason: wanted.malformed };
   if (!parts.isProject(wanted.project)) return { status: 404, reason: `this relay does not serve ${wanted.project}` };
-  const guest = await parts.admit(request, subjectOf(wanted), wanted.port);
+  const destination = destinationOf(wanted, parts.hosts());
+  const guest = await parts.admit(request, wayOf(wanted, destination));
   if ('status' in guest) return guest;
   const full = parts.relay.full(guest.principal);
   if (full !== undefined) return { status: 429, reason: full, principal: guest.principal };
-  // Only whoever may use tunnels is told which hosts there are.
-  return { guest, destination: destinationOf(wanted, parts.hosts()) };
+  return { guest, destination };
+}
+
+function wayOf(wanted: Wanted, found: Destination | string): Way {
+  return typeof found === 'string'
+    ? { instance: subjectOf(wanted), port: wanted.port, address: undefined }
+    : { instance: found.instance, port: found.port, address: found.address };
 }
 
 function enter({ relay, log }: HandshakeParts, socket: import('ws').WebSocket, it: Admitted): void {
-  if ('sid' in it) relay.comeBack(socket, it.sid, it.received, it.guest);
+  if ('sid' in it) void relay.comeBack(socket, it.sid, it.received, it.guest);
   else if (typeof it.destination !== 'string') relay.open(socket, it.destination, it.guest);
   else {
     const { principal, address: client } = it.guest;

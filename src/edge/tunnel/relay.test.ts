@@ -57,7 +57,7 @@ async function relayAt(limits: Partial<RelayLimits> = {}) {
   const lines: Lines[] = [];
   const log = (event: string, fields: Readonly<Record<string, unknown>>): void => void lines.push({ event, fields });
   const verdicts = new Map<string, Verdict>();
-  const relay = new Relay({ source: '127.0.0.9', now: () => Date.now(), log, limits });
+  const relay = new Relay({ source: () => '127.0.0.9', now: () => Date.now(), log, limits });
   const server = await listening(createHttpServer());
   server.on(
     'upgrade',

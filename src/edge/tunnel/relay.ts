@@ -15,13 +15,20 @@ export interface Guest {
   readonly principal: string;
   /** Address of the client, for the log. */
   readonly address: string;
-  /** Asked again while the tunnel lasts: policy, groups and time go on. */
-  readonly still: () => Promise<Verdict>;
+  /** Asked again while the tunnel lasts, and when its client comes back: policy, groups, time and places change. */
+  readonly still: (way: Way) => Promise<Verdict>;
+}
+
+/** Where somebody wants to go. The host may not exist: only whoever may use tunnels is told so. */
+export interface Way {
+  readonly instance: string;
+  readonly port: number;
+  readonly address: string | undefined;
 }
 
 export interface RelayParts {
   /** Address that hosts see. */
-  readonly source: string;
+  readonly source: () => string;
   readonly now: () => number;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly limits?: Partial<RelayLimits>;
@@ -57,7 +64,7 @@ const REVIEW = 20;
 
 interface Entry {
   readonly sid: string;
-  readonly guest: Guest;
+  guest: Guest;
   readonly destination: Destination;
   readonly since: number;
   readonly tunnel: Tunnel;
@@ -92,7 +99,7 @@ export class Relay {
   /** Connects to the host; the client hears of it when that connection stands. */
   open(socket: WebSocket, destination: Destination, guest: Guest): void {
     const { address: host, port } = destination;
-    const backend = connect({ host, port, localAddress: this.#parts.source, allowHalfOpen: true });
+    const backend = connect({ host, port, localAddress: this.#parts.source(), allowHalfOpen: true });
     let tunnel: Tunnel | undefined;
     let left = false;
     this.#opening += 1;
@@ -134,24 +141,35 @@ export class Relay {
   }
 
   /** A client that lost its connection. Somebody else's session is as unknown as one that never was. */
-  comeBack(socket: WebSocket, sid: string, received: number, guest: Guest): void {
+  async comeBack(socket: WebSocket, sid: string, received: number, guest: Guest): Promise<void> {
     const entry = this.#entries.get(sid);
+    let away = false;
     const wire = relaySocket(socket, {
       onMessage: (message) => entry?.tunnel.message(wire, message),
-      onClose: (end) => entry?.tunnel.closed(wire, end),
+      onClose: (end) => {
+        away = true;
+        entry?.tunnel.closed(wire, end);
+      },
     });
     if (entry === undefined || entry.guest.principal !== guest.principal) {
       wire.close(closeCodes.sidUnknown, 'there is no such session; it is over, or the relay was restarted');
       return;
     }
+    const verdict = await guest.still(entry.destination);
+    if (!verdict.allowed) {
+      wire.close(closeCodes.notAuthorized, verdict.reason);
+      return;
+    }
+    if (away || !this.#entries.has(sid)) return wire.cut();
+    entry.guest = guest;
     entry.tunnel.comeBack(wire, received);
-    this.#log('tunnel.resumed', entry, { ...entry.tunnel.bytes, from: guest.address });
+    this.#log('tunnel.resumed', entry, entry.tunnel.bytes);
   }
 
   /** Asks for every tunnel whether it may still be; ends those that may not. */
   async review(): Promise<void> {
-    const asked = [...this.#entries.values()].map(async ({ guest, tunnel }) => {
-      const verdict = await guest.still();
+    const asked = [...this.#entries.values()].map(async ({ guest, destination, tunnel }) => {
+      const verdict = await guest.still(destination);
       if (!verdict.allowed) tunnel.end({ code: closeCodes.notAuthorized, reason: verdict.reason });
     });
     await Promise.all(asked);

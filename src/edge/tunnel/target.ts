@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import type { EdgeTunnel } from '#engines/edge/sections/tunnel.ts';
 
 /** Where a client wants to go, as it says it in the query of a connection. */
 export type Wanted = {
@@ -10,14 +11,7 @@ export type Wanted = {
 );
 
 /** A host that tunnels may lead to. */
-export interface TunnelHost {
-  readonly name: string;
-  readonly zone: string;
-  /** Its names inside of its networks. */
-  readonly hostname: string;
-  /** Legs in networks of the project, `nic0` first. */
-  readonly interfaces: readonly { readonly nic: string; readonly network: string; readonly address: string }[];
-}
+export type TunnelHost = EdgeTunnel['hosts'][number];
 
 /** Where a tunnel leads, found. */
 export interface Destination {

@@ -48,8 +48,8 @@ export const edgeEngine = defineEngine<EdgeInput>({
 
   async remove(machine, held) {
     await machine.supervisor.remove(serviceOf(held));
-    const { input, spoe, web } = edgePaths(machine, held.input.project.id);
-    for (const path of [input, spoe, web]) await rm(path, { force: true });
+    const { input, spoe, web, operator } = edgePaths(machine, held.input.project.id);
+    for (const path of [input, spoe, web, operator]) await rm(path, { force: true });
   },
 
   /** Sessions and keys. */

@@ -10,6 +10,8 @@ export interface EdgePaths {
   readonly web: string;
   /** Folder of the load balancer's maps. */
   readonly maps: string;
+  /** Tunnels of operators, on the word of control. Only the edge service and root can open it. */
+  readonly operator: string;
   /** The load balancer's admin socket, over which decisions are pushed and taken back. */
   readonly runtime: string;
   /** Sessions, keys, the provider's storage; the edge service's alone. */
@@ -29,6 +31,7 @@ export function edgePaths(places: { readonly run: string; readonly state: string
     input: `${run}/edge.json`,
     spoe: `${run}/spoe.sock`,
     web: `${run}/web.sock`,
+    operator: `${run}/operator.sock`,
     runtime: `${run}/runtime.sock`,
     maps: `${places.run}/proxy/${project}/maps`,
     state,

@@ -1,13 +1,15 @@
 import { keyOf, type Resource } from '#core/resource.ts';
 import type { EdgeFragment } from '#engines/edge/input.ts';
+import type { EdgeTunnel } from '#engines/edge/sections/tunnel.ts';
 import { edgeProject } from '../instance/fabric.ts';
 import type { RoleBindingSpec } from './spec.ts';
 
-export function toEdge(resource: Resource<RoleBindingSpec>): readonly EdgeFragment[] {
+export function toEdge(resource: Resource<RoleBindingSpec>, tunnel: EdgeTunnel | undefined): readonly EdgeFragment[] {
   const { role, members, condition, instance } = resource.spec;
   return [
     {
       project: edgeProject(resource.project),
+      ...(tunnel === undefined ? {} : { tunnel }),
       bindings: [
         {
           key: keyOf(resource),

@@ -5,13 +5,14 @@ import { edgeNamespace } from '../network/fabric.ts';
 import { check } from './check.ts';
 import { toEdge } from './edge.ts';
 import { RoleBindingSpec } from './spec.ts';
+import { checkTunnel, toTunnel, toTunnelLinks, toTunnelNamespace } from './tunnel.ts';
 
 export const roleBinding = defineKind<RoleBindingSpec>({
   kind: 'roleBinding',
   plural: 'roleBindings',
   title: 'Role binding',
   spec: RoleBindingSpec,
-  check: (resource, snapshot) => check(resource, snapshot),
+  check: (resource, snapshot) => [...check(resource, snapshot), ...checkTunnel(resource, snapshot)],
   meaning: (before, after) => [...sentences('no longer lets', before, after), ...sentences('lets', after, before)],
   columns: [
     { title: 'ROLE', value: ({ spec }) => roleTitles[spec.role] },
@@ -20,8 +21,9 @@ export const roleBinding = defineKind<RoleBindingSpec>({
     { title: 'CONDITION', value: ({ spec }) => spec.condition?.title ?? '' },
   ],
   feeds: {
-    namespace: ({ project }) => [{ name: edgeNamespace(project) }],
-    edge: (resource) => toEdge(resource),
+    namespace: (resource) => [{ name: edgeNamespace(resource.project) }, ...toTunnelNamespace(resource)],
+    link: (resource, snapshot) => toTunnelLinks(resource, snapshot),
+    edge: (resource, snapshot) => toEdge(resource, toTunnel(resource, snapshot)),
   },
   example: {
     'web-users': { role: 'roles/iap.httpsResourceAccessor', members: ['user:alice@example.com'] },

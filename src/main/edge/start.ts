@@ -10,6 +10,7 @@ import type { Edge, EdgeLog, EdgePart } from '#edge/edge.ts';
 import { followInput, type InputFile } from '#edge/input-file.ts';
 import { noIssuers } from '#edge/issuers.ts';
 import { sessionStore } from '#edge/session-store.ts';
+import { tunnelPart } from '#edge/tunnel/part.ts';
 import { type Web, webOf } from '#edge/web.ts';
 import { type EdgeHealth, HEALTH_PATH, memoryPlaces } from '#engines/edge/paths.ts';
 
@@ -56,6 +57,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
       state,
       spoe: `${run}/spoe.sock`,
       web: `${run}/web.sock`,
+      operator: `${run}/operator.sock`,
       runtime: `${run}/runtime.sock`,
       keys: `${state}/keys.json`,
     },
@@ -71,7 +73,8 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
   const keys = keyRing(edge.paths.keys, now);
   const decision = await startDecision(edge, keys, memoryPlaces(folders.maps));
   mountSpecial(edge, keys, decision.refusals);
-  const parts: readonly EdgePart[] = [accounts, decision];
+  const tunnels = await tunnelPart(edge, async () => ({ refused: [{ code: 'token-key-unknown' }] }));
+  const parts: readonly EdgePart[] = [accounts, decision, tunnels];
   mountHealth(web, input, parts);
   await listen(web, edge.paths.web);
   log('started', { project: input.current().project.id });

@@ -1,0 +1,118 @@
+import { rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { compilePolicy, type Policy } from '#access/policy/policy.ts';
+import type { EdgeInput } from '#engines/edge/input.ts';
+import type { Edge, EdgePart } from '../edge.ts';
+import { clientOf, matchOf } from '../web.ts';
+import { type AdmissionParts, admission } from './admission.ts';
+import { CONNECT_PATH, type HandshakeParts, handshake, RECONNECT_PATH, type Refusal } from './handshake.ts';
+import { type Guest, Relay, type Way } from './relay.ts';
+
+/** Headers that control sets on the operators' socket; nobody else can connect to it. */
+export const operatorHeaders = { principal: 'x-vauban-principal', address: 'x-vauban-client-address' } as const;
+
+const EVERYWHERE = '0.0.0.0';
+
+/**
+ * The TCP tunnel of an edge: for people and service accounts over the load balancer, by role binding; and for operators
+ * over a socket that only the host agent can open, on the word of control.
+ */
+export async function tunnelPart(edge: Edge, identify: AdmissionParts['identify']): Promise<EdgePart> {
+  const { input, log, now, people } = edge;
+  const relay = new Relay({ source: () => input().tunnel?.source ?? EVERYWHERE, now, log });
+  let policy = policyOf(input());
+  edge.onInput((next) => {
+    policy = policyOf(next);
+    void relay.review();
+  });
+  const forget = people.onChange(() => void relay.review());
+  const admit = admission({
+    policy: () => policy,
+    identify,
+    refresh: async (subject) => {
+      if (subject.kind === 'serviceAccount') return isDisabled(input(), subject.email) ? undefined : subject;
+      return { ...subject, groups: await people.groupsOf(subject.email) };
+    },
+    project: () => input().project.id,
+    now,
+  });
+  const common = {
+    relay,
+    log,
+    hosts: () => input().tunnel?.hosts ?? [],
+    isProject: (name: string) => name === input().project.id || name === input().project.number,
+  };
+  const open = handshake({
+    ...common,
+    addressOf: (request) => clientOf(request).address,
+    admit: (request, way) =>
+      admit(
+        {
+          authorization: request.headers.authorization,
+          host: matchOf(request).host,
+          address: clientOf(request).address,
+        },
+        way,
+      ),
+  });
+  edge.web.mount({
+    name: 'tunnel',
+    matches: ({ path }) => path === CONNECT_PATH || path === RECONNECT_PATH,
+    upgrade: open,
+    answer: (_, response) => {
+      response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' }).end('This is a WebSocket.\n');
+    },
+  });
+  const operators = await operatorServer(edge.paths.operator, { ...common, admit });
+  return {
+    counters: () => ({ tunnels: relay.count }),
+    stop: async () => {
+      forget();
+      relay.stop();
+      operators.close();
+      operators.closeAllConnections();
+    },
+  };
+}
+
+const policyOf = ({ bindings, accessLevels }: EdgeInput): Policy => compilePolicy(bindings, accessLevels);
+
+const isDisabled = ({ serviceAccounts }: EdgeInput, email: string): boolean =>
+  serviceAccounts.find((it) => it.email === email)?.disabled !== false;
+
+type Admit = ReturnType<typeof admission>;
+
+/** Whoever control vouches for is let in; a person whose token it passed on is judged as everybody else. */
+async function operatorServer(
+  path: string,
+  parts: Omit<HandshakeParts, 'admit' | 'addressOf'> & { readonly admit: Admit },
+): Promise<Server> {
+  const header = (request: IncomingMessage, name: string): string | undefined => {
+    const value = request.headers[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const addressOf = (request: IncomingMessage): string => header(request, operatorHeaders.address) ?? '0.0.0.0';
+  const { admit } = parts;
+  const server = createServer();
+  server.on(
+    'upgrade',
+    handshake({
+      ...parts,
+      addressOf,
+      admit: async (request: IncomingMessage, way: Way | undefined): Promise<Guest | Refusal> => {
+        const principal = header(request, operatorHeaders.principal);
+        const address = addressOf(request);
+        if (principal !== undefined) return { principal, address, still: async () => ({ allowed: true }) };
+        return admit({ authorization: request.headers.authorization, host: 'api', address }, way);
+      },
+    }),
+  );
+  rmSync(path, { force: true });
+  // Its own user and root, and nobody of the load balancer's group.
+  const before = process.umask(0o177);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  }).finally(() => process.umask(before));
+  return server;
+}
