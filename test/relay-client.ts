@@ -14,8 +14,10 @@ export interface StrictOptions {
   /** Query of /v4/connect, without the `?`. */
   readonly query: string;
   readonly token?: string;
-  readonly prefix?: string;
   readonly reconnects?: number;
+  /** Where it connects and reconnects, when that is not /v4/. */
+  readonly connect?: string;
+  readonly reconnect?: string;
 }
 
 interface Ended {
@@ -79,7 +81,7 @@ export class StrictClient {
   }
 
   async open(): Promise<this> {
-    await this.#dial(`/v4/connect?${this.#options.query}`);
+    await this.#dial(`${this.#options.connect ?? '/v4/connect'}?${this.#options.query}`, false);
     await this.#until(() => this.#greeted);
     return this;
   }
@@ -132,15 +134,16 @@ export class StrictClient {
     return this.#put(opcode, payload);
   }
 
-  async #dial(path: string): Promise<void> {
-    const { host, token, prefix = '' } = this.#options;
+  async #dial(path: string, again: boolean): Promise<void> {
+    const { host, token } = this.#options;
     const socket = await this.#options.dial();
     const key = randomBytes(16).toString('base64');
+    socket.setMaxListeners(0);
     this.#socket = socket;
     this.#input = Buffer.alloc(0);
     this.#greeted = false;
     const lines = [
-      `GET ${prefix}${path} HTTP/1.1`,
+      `GET ${path} HTTP/1.1`,
       'Upgrade: websocket',
       `Host: ${host}`,
       'Origin: bot:iap-tunneler',
@@ -159,7 +162,7 @@ export class StrictClient {
       this.#input = Buffer.concat([this.#input, chunk]);
       try {
         if (!answered) answered = this.#handshake(key);
-        if (answered) this.#frames(path.startsWith('/v4/reconnect'));
+        if (answered) this.#frames(again);
       } catch (error) {
         this.#fail(error as Error);
       }
@@ -179,15 +182,17 @@ export class StrictClient {
   }
 
   async #comeBack(): Promise<void> {
-    const { reconnects = 20, query } = this.#options;
+    const { reconnects = 20 } = this.#options;
+    const wanted = this.#options.query;
     if (this.#reconnects >= reconnects) return this.#fail(new Error('reconnected too often'));
     this.#reconnects += 1;
     this.#greeted = false;
-    await sleep(50);
-    const zone = new URLSearchParams(query).get('zone') ?? '';
-    await this.#dial(`/v4/reconnect?sid=${this.#sid}&ack=${this.#received}&newWebsocket=True&zone=${zone}`).catch(
-      (error: Error) => this.#fail(error),
-    );
+    await sleep(100);
+    const zone = new URLSearchParams(wanted).get('zone') ?? '';
+    const path = this.#options.reconnect ?? '/v4/reconnect';
+    const query = `sid=${this.#sid}&ack=${this.#received}&newWebsocket=True&zone=${zone}`;
+    // While nobody listens it tries again, as after every cut.
+    await this.#dial(`${path}?${query}`, true).catch(() => this.#comeBack());
   }
 
   /** True once the answer is whole; throws when it is not what it must be. */

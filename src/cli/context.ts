@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandContext } from '@stricli/core';
-import { Client } from '#client/client.ts';
+import { Client, type Connection } from '#client/client.ts';
 import { DEFAULT_STATE, type Deployment, deploymentAt, type Settings } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
 import type { Style } from './style.ts';
@@ -36,7 +36,10 @@ export const deploymentOf = (cli: Cli, target: Pick<Target, 'state'>): Deploymen
  * The API of a deployment. VAUBAN_API, VAUBAN_TOKEN (or VAUBAN_TOKEN_FILE) and VAUBAN_CA_FILE name one elsewhere; without
  * them it is the one on this machine, with the administrator's token.
  */
-export function clientOf(cli: Cli, target: Target): Client {
+export const clientOf = (cli: Cli, target: Target): Client => new Client(connectionOf(cli, target));
+
+/** Where that API is, and by what we are known there. */
+export function connectionOf(cli: Cli, target: Target): Connection {
   const deployment = deploymentOf(cli, target);
   const settings = readText(`${deployment.state}/settings.json`);
   const { host, port } =
@@ -57,7 +60,7 @@ export function clientOf(cli: Cli, target: Target): Client {
         : 'Run this as root, or set VAUBAN_TOKEN_FILE and VAUBAN_CA_FILE.',
     });
   }
-  return new Client({ address, token, authority });
+  return { address, token, authority };
 }
 
 function readText(path: string): string | undefined {

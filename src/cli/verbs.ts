@@ -39,8 +39,13 @@ export const verbGroups = (machine: MachineVerbs): VerbGroups => ({
     schema: { brief: 'Print the JSON Schema of a site file', load: async () => (await schemas()).schema },
   },
   Instances: {
-    ssh: { brief: 'Open a shell in an instance', load: session('ssh') },
+    ssh: { brief: 'Open a shell in an instance', load: async () => (await import('./verbs/ssh.ts')).ssh },
     exec: { brief: 'Run a command in an instance', load: session('exec') },
+    scp: { brief: 'Copy files to and from an instance', load: async () => (await import('./verbs/ssh.ts')).scp },
+    tunnel: {
+      brief: 'Reach a port of an instance that has no address outside',
+      load: async () => (await import('./verbs/tunnel.ts')).tunnel,
+    },
     start: { brief: 'Start an instance', load: session('start') },
     stop: { brief: 'Stop an instance; its files are kept', load: session('stop') },
     restart: { brief: 'Restart an instance', load: session('restart') },
@@ -76,5 +81,4 @@ const schemas = () => import('./verbs/schema.ts');
 const change = (name: 'plan' | 'apply' | 'confirm' | 'history' | 'rollback') => async () =>
   (await import('./verbs/change.ts'))[name];
 const resource = (name: 'get' | 'describe' | 'edit' | 'remove') => async () => (await resources())[name];
-const session = (name: 'ssh' | 'exec' | 'start' | 'stop' | 'restart') => async () =>
-  (await import('./verbs/session.ts'))[name];
+const session = (name: 'exec' | 'start' | 'stop' | 'restart') => async () => (await import('./verbs/session.ts'))[name];

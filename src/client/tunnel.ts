@@ -23,6 +23,10 @@ export interface TunnelRoute {
 }
 
 export interface TunnelOptions {
+  /** Ends it in good order, so that the relay does not wait for us to come back. */
+  readonly signal?: AbortSignal;
+  /** Told once, when the connection to the host stands. */
+  readonly onOpen?: () => void;
   /** Told when the line is lost and found again. */
   readonly note?: (text: string) => void;
   /** Milliseconds between attempts to come back (they grow by half), and until giving up. */
@@ -32,8 +36,8 @@ export interface TunnelOptions {
 const patience = { first: 300, most: 10_000, giveUp: 15 * 60_000 };
 /** Milliseconds for the first frame: the relay connects to the host before it. */
 const HANDSHAKE = 60_000;
-/** Bytes that may be under way without being confirmed. */
-const WINDOW = 1024 * 1024;
+/** Bytes that may be under way without being confirmed; no relay stops us for that little. */
+const WINDOW = 512 * 1024;
 /** Milliseconds without a byte from the host after which a client that says nothing more has heard everything. */
 const QUIET = 10_000;
 
@@ -54,6 +58,7 @@ export async function runTunnel(route: TunnelRoute, local: Duplex, options: Tunn
   const line = await dial(route, route.connect);
   if (!('sid' in line.first)) throw unexpected(route, 'the relay began with a session that never was');
   const carrier = new Carrier(route, line.first.sid, local, options);
+  options.onOpen?.();
   await carrier.run(line);
 }
 
@@ -91,6 +96,7 @@ class Carrier {
       let end = await this.#until(line, () => this.#session.attach(line.socket));
       while (this.#mayComeBack(end)) {
         const back = await this.#comeBack();
+        if (back === undefined) return;
         const { first } = back;
         if (!('received' in first)) throw unexpected(this.#route, 'the relay began another session');
         end = await this.#until(back, () => this.#session.resume(back.socket, first.received));
@@ -99,7 +105,9 @@ class Carrier {
     } finally {
       clearInterval(ticking);
       this.#local.off('data', this.#take);
+      this.#options.signal?.removeEventListener('abort', this.#finish);
       // What came is still to be read; nothing more is.
+      if (this.#local.writable) this.#session.flush();
       this.#local.end();
     }
   }
@@ -116,8 +124,9 @@ class Carrier {
       this.#localEnded = true;
       this.#lastByte = Date.now();
     });
-    local.on('error', () => this.#finish());
-    local.on('close', () => this.#finish());
+    this.#options.signal?.addEventListener('abort', this.#finish, { once: true });
+    local.on('error', this.#finish);
+    local.on('close', this.#finish);
   }
 
   /** Whoever has said everything may still listen; when nothing comes for a while, both are done. */
@@ -126,11 +135,11 @@ class Carrier {
     if (this.#localEnded && this.#session.unconfirmed === 0 && Date.now() - this.#lastByte > QUIET) this.#finish();
   }
 
-  #finish(): void {
+  readonly #finish = (): void => {
     if (this.#finished) return;
     this.#finished = true;
     this.#socket?.close(closeCodes.normal, '');
-  }
+  };
 
   #mayComeBack(end: LineEnd): boolean {
     if (this.#finished) return false;
@@ -165,12 +174,13 @@ class Carrier {
     });
   }
 
-  async #comeBack(): Promise<Line> {
+  /** Undefined: it is not wanted any more. */
+  async #comeBack(): Promise<Line | undefined> {
     const { first, most, giveUp } = this.#options.retry ?? patience;
     const deadline = Date.now() + giveUp;
     let wait = first;
     this.#options.note?.(`The connection to ${this.#route.name} was lost; trying to resume it.`);
-    for (;;) {
+    while (!this.#finished) {
       try {
         const line = await dial(this.#route, this.#route.reconnect(this.#sid, this.#session.received));
         this.#options.note?.(`The connection to ${this.#route.name} was resumed.`);
@@ -178,9 +188,10 @@ class Carrier {
       } catch (error) {
         if (!(error instanceof Problem) || error.code !== 'HOST_UNREACHABLE' || Date.now() > deadline) throw error;
       }
-      await sleep(wait);
+      await sleep(wait, undefined, this.#options).catch(() => {});
       wait = Math.min(most, wait * 1.5);
     }
+    return undefined;
   }
 }
 

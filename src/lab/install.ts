@@ -23,6 +23,7 @@ export const enginePackages: readonly DebianPackage[] = [
   { name: 'ulogd2', program: 'ulogd' },
   { name: 'ulogd2-json', program: '/usr/lib/*/ulogd/ulogd_output_JSON.so' },
   { name: 'openssl', program: 'openssl' },
+  { name: 'openssh-client', program: 'ssh' },
   { name: 'slapd', program: 'slapd' },
   { name: 'procps', program: 'sysctl' },
   { name: 'suricata', program: 'suricata', backports: true },

@@ -8,7 +8,7 @@ import { type Cli, clientOf, projectOf, proposedNames, type Target } from '../co
 import { targetAliases, targetFlags } from '../flags.ts';
 import { follow } from '../progress.ts';
 
-interface Wanted {
+export interface Wanted {
   readonly project: string;
   readonly instance: string;
   readonly argv: readonly string[];
@@ -17,7 +17,7 @@ interface Wanted {
 }
 
 /** Runs a command in an instance with our own input and output; its exit code becomes ours. */
-async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<void> {
+export async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<void> {
   const socket = await client.session(
     `/v1/projects/${wanted.project}/instances/${encodeURIComponent(wanted.instance)}/session`,
   );
@@ -82,14 +82,14 @@ async function runSession(cli: Cli, client: Client, wanted: Wanted): Promise<voi
   cli.process.exitCode = code;
 }
 
-const userFlag = {
+export const userFlag = {
   kind: 'parsed',
   parse: String,
   optional: true,
   brief: 'User inside the instance',
   placeholder: 'name',
 } as const;
-const instanceParameter = {
+export const instanceParameter = {
   brief: 'Instance',
   parse: String,
   placeholder: 'instance',
@@ -114,22 +114,6 @@ export const exec = buildCommand({
     const project = await projectOf(this, client, flags);
     const tty = this.stdin.isTTY === true && this.stdout.isTTY === true;
     await runSession(this, client, { project, instance, argv, user: flags.user ?? 'root', tty });
-  },
-});
-
-export const ssh = buildCommand({
-  docs: { brief: 'A shell in an instance' },
-  parameters: {
-    flags: { ...targetFlags, user: userFlag },
-    aliases: { ...targetAliases, u: 'user' },
-    positional: { kind: 'tuple', parameters: [instanceParameter] },
-  },
-  async func(this: Cli, flags: Target & { readonly user?: string }, instance: string) {
-    const client = clientOf(this, flags);
-    const project = await projectOf(this, client, flags);
-    const tty = this.stdin.isTTY === true && this.stdout.isTTY === true;
-    // An empty first word asks for the user's login shell.
-    await runSession(this, client, { project, instance, argv: [''], user: flags.user ?? 'debian', tty });
   },
 });
 

@@ -245,6 +245,15 @@ test('what breaks the protocol ends the tunnel with its code', async () => {
   await eventually(() => relay.relay.count === 0);
 });
 
+test('what the window held back is heard as well before the end is told', async () => {
+  const bytes = randomBytes(3_000_000);
+  const backend = await host((socket) => socket.end(bytes));
+  const relay = await relayAt({ memory: 1 });
+  const client = await strict(relay, query(portOf(backend))).open();
+  expect((await client.receive(bytes.length)).equals(bytes)).toBe(true);
+  expect(await client.end()).toMatchObject({ code: 1000 });
+});
+
 test('a host that ends the connection is heard to the last byte, also when the line breaks just then', async () => {
   const bytes = randomBytes(600_000);
   const backend = await host((socket) => socket.end(bytes));
@@ -373,6 +382,27 @@ test('our own client comes back by itself, and both directions are whole', async
   await running;
   expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
   expect(notes.filter((it) => it.includes('was resumed'))).toHaveLength(3);
+});
+
+test('a host that answers while it is still sent to never stands still: confirmations get through', async () => {
+  const backend = await echo();
+  const relay = await relayAt({ memory: 1 });
+  const bytes = randomBytes(20_000_000);
+  const [input, output] = [new PassThrough(), new PassThrough()];
+  const running = runTunnel(
+    routeTo(relay.port, query(portOf(backend))),
+    Duplex.from({ readable: input, writable: output }),
+  );
+  const chunks: Buffer[] = [];
+  let got = 0;
+  output.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    got += chunk.length;
+    if (got === bytes.length) input.destroy();
+  });
+  input.write(bytes);
+  await running;
+  expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
 });
 
 test('our own client tells a refusal and a lost session as problems with a way out', async () => {

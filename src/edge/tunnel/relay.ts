@@ -38,7 +38,7 @@ export interface RelayLimits {
   /** Tunnels at the same time, and those of one principal; the ones whose client is away count. */
   readonly tunnels: number;
   readonly perPrincipal: number;
-  /** Bytes that all tunnels together may keep for clients that have not confirmed them. */
+  /** Bytes that all tunnels together keep for clients that confirm as they should; for others it may be several times that. */
   readonly memory: number;
   /** Milliseconds that a tunnel waits for its client to come back, and that it may be unused. */
   readonly keep: number;
@@ -50,14 +50,14 @@ export interface RelayLimits {
 const defaults: RelayLimits = {
   tunnels: 2000,
   perPrincipal: 200,
-  memory: 128 * 1024 * 1024,
+  memory: 32 * 1024 * 1024,
   keep: 10 * 60_000,
   idle: 60 * 60_000,
   connect: 10_000,
 };
 
-/** A window below this would stall clients that confirm every 32 KiB; one above it gains nothing. */
-const windows = { least: 64 * 1024, most: 1024 * 1024 };
+/** Below, a client that confirms every 32 KiB would wait, and one with 512 KiB under way be stopped; above, nothing is gained. */
+const windows = { least: 128 * 1024, most: 1024 * 1024 };
 /** Milliseconds between two rounds; every so many of them all permissions are asked again. */
 const ROUND = 1000;
 const REVIEW = 20;

@@ -108,14 +108,51 @@ test('frames that only begin a connection are violations in it; unknown tags are
   expect(delivered).toEqual([]);
 });
 
-test('a slow local side stops the wire, also the next one, until it has drained', () => {
-  const { session, state } = end();
+test('a slow local side gets nothing more, and nothing more is confirmed, until it has drained', () => {
+  const { session, state, text } = end(100_000);
+  const { wire, frames, calls } = recorder();
+  session.attach(wire);
+  state.accepts = false;
+  session.take(data('a'.repeat(DATA_LIMIT)));
+  for (let index = 0; index < 6; index += 1) session.take(data('b'.repeat(DATA_LIMIT)));
+  session.tick();
+  expect(text().length).toBe(DATA_LIMIT);
+  expect(frames()).toEqual([{ kind: 'ack', received: DATA_LIMIT }]);
+  expect(session.received).toBe(7 * DATA_LIMIT);
+  state.accepts = true;
+  session.drained();
+  session.tick();
+  expect(text().length).toBe(7 * DATA_LIMIT);
+  expect(frames().at(-1)).toEqual({ kind: 'ack', received: 7 * DATA_LIMIT });
+  expect(calls).toEqual([]);
+});
+
+test('a confirmation never says less than a reconnection did', () => {
+  const { session, state } = end(100_000);
+  session.attach(recorder().wire);
+  state.accepts = false;
+  session.take(data('a'));
+  session.take(data('bc'));
+  session.detach();
+  const second = recorder();
+  session.resume(second.wire, 0);
+  session.tick();
+  state.accepts = true;
+  session.drained();
+  session.take(data('d'));
+  session.tick();
+  expect(second.frames()).toEqual([{ kind: 'ack', received: 4 }]);
+});
+
+test('whoever minds no confirmation is stopped at last, also on the next wire; the other way goes on meanwhile', () => {
+  const { session, state } = end(DATA_LIMIT);
   const first = recorder();
   session.attach(first.wire);
   state.accepts = false;
-  session.take(data('a'));
-  session.take(data('b'));
+  expect(session.write(Buffer.alloc(DATA_LIMIT))).toBe(false);
+  for (let index = 0; index < 20; index += 1) session.take(data('x'.repeat(DATA_LIMIT)));
   expect(first.calls).toEqual(['pause']);
+  expect(state.rooms).toBe(1);
   session.detach();
   const second = recorder();
   session.resume(second.wire, 0);
@@ -124,6 +161,16 @@ test('a slow local side stops the wire, also the next one, until it has drained'
   session.drained();
   session.drained();
   expect(second.calls).toEqual(['pause', 'resume']);
+});
+
+test('at the end the local side gets everything that came', () => {
+  const { session, state, text } = end();
+  session.attach(recorder().wire);
+  state.accepts = false;
+  for (const it of ['a', 'b', 'c']) session.take(data(it));
+  expect(text()).toBe('a');
+  session.flush();
+  expect(text()).toBe('abc');
 });
 
 test('a full window asks to wait, and says when there is room; many tiny pieces fill it, too', () => {

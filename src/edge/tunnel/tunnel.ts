@@ -94,6 +94,7 @@ export class Tunnel {
     if (from !== this.#socket || this.#over) return;
     try {
       this.#session.take(message);
+      this.#sayEnd();
     } catch (error) {
       if (!(error instanceof RelayViolation)) throw error;
       this.end(error);
@@ -104,7 +105,8 @@ export class Tunnel {
     if (from !== this.#socket || this.#over) return;
     this.#socket = undefined;
     this.#session.detach();
-    if (how.lost) this.#detachedAt = this.#parts.now();
+    const heard = this.#ending !== undefined && this.#session.unconfirmed === 0;
+    if (how.lost && !heard) this.#detachedAt = this.#parts.now();
     else if (this.#ending !== undefined) this.#finish(this.#ending);
     else this.#clientLeft(how.code);
   }
@@ -133,9 +135,12 @@ export class Tunnel {
     this.#sayEnd();
   }
 
-  /** Everything that is left has been sent before; when the line breaks now, the client comes back and gets it again. */
+  /** Said once everything has been sent; when the line breaks just then, the client comes back and gets the rest again. */
   #sayEnd(): void {
-    if (this.#ending !== undefined) this.#socket?.close(this.#ending.code, this.#ending.reason);
+    if (this.#ending === undefined) return;
+    // Nobody is there, and whoever was there has everything: there is nothing to come back for.
+    if (this.#socket === undefined && this.#session.unconfirmed === 0) this.#finish(this.#ending);
+    else if (this.#session.hasSentAll) this.#socket?.close(this.#ending.code, this.#ending.reason);
   }
 
   /** Its last bytes go to the host before the connection ends. */
@@ -146,6 +151,7 @@ export class Tunnel {
       this.#finish(why);
       return;
     }
+    this.#session.flush();
     backend.removeAllListeners('data').resume();
     const late = setTimeout(() => backend.destroy(), FLUSH);
     backend.end(() => backend.destroy());
