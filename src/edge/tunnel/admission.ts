@@ -7,6 +7,8 @@ import type { Guest, Verdict, Way } from './relay.ts';
 /** Somebody whose token was believed. */
 export interface Caller {
   readonly subject: Known;
+  /** Whether somebody here keeps an account of theirs: then it must still be there later. */
+  readonly hasAccount: boolean;
   readonly claims: Readonly<Record<string, unknown>>;
   readonly methods: readonly string[];
 }
@@ -15,8 +17,8 @@ export interface AdmissionParts {
   readonly policy: () => Policy;
   /** Who a bearer token stands for, or why it is not believed. */
   readonly identify: (token: string) => Promise<Caller | { readonly refused: readonly Reason[] }>;
-  /** The same somebody as of now: groups change, accounts are disabled. Undefined: there is no such person any more. */
-  readonly refresh: (subject: Known) => Promise<Known | undefined>;
+  /** The same somebody as of now: groups change, accounts are disabled. Undefined: there is no such account any more. */
+  readonly refresh: (caller: Caller) => Promise<Known | undefined>;
   readonly project: () => string;
   readonly now: () => number;
 }
@@ -56,7 +58,7 @@ export function admission(parts: AdmissionParts) {
       });
 
   const still = async (caller: Caller, asking: Asking, way: Way): Promise<Verdict> => {
-    const subject = await parts.refresh(caller.subject);
+    const subject = await parts.refresh(caller);
     if (subject === undefined) return { allowed: false, reason: words([{ code: 'person-disabled' }]) };
     const decision = decide({ ...caller, subject }, asking, way);
     return decision.allowed ? { allowed: true } : { allowed: false, reason: words(decision.reasons) };

@@ -1,10 +1,14 @@
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Known } from '#access/policy/facts.ts';
 import { compilePolicy, type Policy } from '#access/policy/policy.ts';
+import type { Reason } from '#access/policy/reason.ts';
 import type { EdgeInput } from '#engines/edge/input.ts';
+import { EdgeService } from '#engines/edge/sections/services.ts';
+import { judgeBearer } from '../decision/bearer.ts';
 import type { Edge, EdgePart } from '../edge.ts';
 import { clientOf, matchOf } from '../web.ts';
-import { type AdmissionParts, admission } from './admission.ts';
+import { admission, type Caller } from './admission.ts';
 import { CONNECT_PATH, type HandshakeParts, handshake, RECONNECT_PATH, type Refusal } from './handshake.ts';
 import { type Guest, Relay, type Way } from './relay.ts';
 
@@ -17,7 +21,7 @@ const EVERYWHERE = '0.0.0.0';
  * The TCP tunnel of an edge: for people and service accounts over the load balancer, by role binding; and for operators
  * over a socket that only the host agent can open, on the word of control.
  */
-export async function tunnelPart(edge: Edge, identify: AdmissionParts['identify']): Promise<EdgePart> {
+export async function tunnelPart(edge: Edge): Promise<EdgePart> {
   const { input, log, now, people } = edge;
   const relay = new Relay({ source: () => input().tunnel?.source ?? EVERYWHERE, now, log });
   let policy = policyOf(input());
@@ -28,11 +32,8 @@ export async function tunnelPart(edge: Edge, identify: AdmissionParts['identify'
   const forget = people.onChange(() => void relay.review());
   const admit = admission({
     policy: () => policy,
-    identify,
-    refresh: async (subject) => {
-      if (subject.kind === 'serviceAccount') return isDisabled(input(), subject.email) ? undefined : subject;
-      return { ...subject, groups: await people.groupsOf(subject.email) };
-    },
+    identify: (token) => identify(edge, token),
+    refresh: (caller) => refresh(edge, caller),
     project: () => input().project.id,
     now,
   });
@@ -77,8 +78,29 @@ export async function tunnelPart(edge: Edge, identify: AdmissionParts['identify'
 
 const policyOf = ({ bindings, accessLevels }: EdgeInput): Policy => compilePolicy(bindings, accessLevels);
 
-const isDisabled = ({ serviceAccounts }: EdgeInput, email: string): boolean =>
-  serviceAccounts.find((it) => it.email === email)?.disabled !== false;
+/** Tokens of service accounts are made for this host, as for any application behind the proxy. */
+const TUNNEL_HOST = 'tunnel.cloudproxy.app';
+/** ID tokens count when they were made for a client that programs may use. */
+const service = EdgeService.parse({ name: 'tunnel', id: '0' });
+
+async function identify(edge: Edge, token: string): Promise<Caller | { readonly refused: readonly Reason[] }> {
+  const parts = { input: edge.input(), service, host: TUNNEL_HOST, issuers: edge.issuers, now: edge.now() };
+  const judged = await judgeBearer(`Bearer ${token}`, parts);
+  if ('refused' in judged) return { refused: [{ code: judged.refused, detail: judged.detail }] };
+  const { subject, claims } = judged;
+  const hasAccount = subject.kind === 'serviceAccount' || (await edge.people.find(subject.email)) !== undefined;
+  const { amr } = claims;
+  return { subject, hasAccount, claims, methods: Array.isArray(amr) ? amr.map(String) : [] };
+}
+
+async function refresh({ input, people }: Edge, { subject, hasAccount }: Caller): Promise<Known | undefined> {
+  if (subject.kind === 'serviceAccount') {
+    const account = input().serviceAccounts.find((it) => it.email === subject.email);
+    return account === undefined || account.disabled ? undefined : subject;
+  }
+  if (hasAccount && (await people.find(subject.email)) === undefined) return undefined;
+  return { ...subject, groups: await people.groupsOf(subject.email) };
+}
 
 type Admit = ReturnType<typeof admission>;
 

@@ -73,7 +73,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
   const keys = keyRing(edge.paths.keys, now);
   const decision = await startDecision(edge, keys, memoryPlaces(folders.maps));
   mountSpecial(edge, keys, decision.refusals);
-  const tunnels = await tunnelPart(edge, async () => ({ refused: [{ code: 'token-key-unknown' }] }));
+  const tunnels = await tunnelPart(edge);
   const parts: readonly EdgePart[] = [accounts, decision, tunnels];
   mountHealth(web, input, parts);
   await listen(web, edge.paths.web);
