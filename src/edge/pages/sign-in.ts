@@ -106,6 +106,7 @@ ${it.problem !== undefined && note('bad', it.problem)}
 ${who(it)}
 <form method="post" action="${it.action}/new-password">
 <input type="text" name="username" value="${it.email}" autocomplete="username" hidden>
+${currentPasswordField}
 ${newPasswordFields(it.minimumLength)}
 <div class="stack"><button>Save and continue</button></div>
 </form>`,
