@@ -56,3 +56,8 @@ export const sessionCookie = (value: string, seconds: number): string =>
   `${SESSION_COOKIE}=${value}; Max-Age=${seconds}; Path=/; Secure; HttpOnly; SameSite=Lax`;
 
 export const clearedCookie = (): string => sessionCookie('', 0);
+
+/** Set when somebody asks for another account: the next sign-in does not simply go on with the one before. */
+export const SWITCH_COOKIE = '__Host-iap-switch';
+export const switchCookie = (seconds: number): string =>
+  `${SWITCH_COOKIE}=1; Path=/; Max-Age=${seconds}; Secure; HttpOnly; SameSite=Lax`;

@@ -14,7 +14,7 @@ import {
 import type { Edge } from '../edge.ts';
 import { html } from '../pages/html.ts';
 import { page, pageHeaders } from '../pages/page.ts';
-import { clearedCookie, type Session } from '../session.ts';
+import { clearedCookie, type Session, switchCookie } from '../session.ts';
 import { matchOf } from '../web.ts';
 import type { KeyRing } from './keys.ts';
 import type { Refusals } from './refusals.ts';
@@ -64,7 +64,8 @@ export function mountSpecial(edge: Edge, keys: KeyRing, refusals: Refusals): voi
       edge.sessions.revoke({ key: session.key });
       edge.log('sign-out', { principal: session.person.email, host: session.host });
     }
-    redirect(response, ownTarget(request), { 'set-cookie': clearedCookie() });
+    // Who asks for this wants another account: the provider must not go on with the one that it remembers.
+    redirect(response, ownTarget(request), { 'set-cookie': [clearedCookie(), switchCookie(600)] });
   };
   const refresh: Answer = (request, response) => {
     if (sessionOf(edge, request) === undefined) redirect(response, signInFor(REFRESH_PATH));

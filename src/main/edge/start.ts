@@ -8,8 +8,9 @@ import { mountSpecial } from '#edge/decision/special.ts';
 import { accountsOf } from '#edge/directory/accounts.ts';
 import type { Edge, EdgeLog, EdgePart } from '#edge/edge.ts';
 import { followInput, type InputFile } from '#edge/input-file.ts';
-import { noIssuers } from '#edge/issuers.ts';
+import type { LookupOptions } from '#edge/outbound/resolve.ts';
 import { sessionStore } from '#edge/session-store.ts';
+import { signInProviders, signInSecrets, startSignIn } from '#edge/sign-in/sign-in.ts';
 import { tunnelPart } from '#edge/tunnel/part.ts';
 import { type Web, webOf } from '#edge/web.ts';
 import { type EdgeHealth, HEALTH_PATH, memoryPlaces } from '#engines/edge/paths.ts';
@@ -27,6 +28,8 @@ export interface EdgeFolders {
   readonly state: string;
   /** HAProxy's maps. */
   readonly maps: string;
+  /** For tests in which identity providers stand on this very machine. */
+  readonly lookup?: Partial<LookupOptions>;
 }
 
 /** Puts the edge service of one project together, from its folders (see `engines/edge/paths.ts`). */
@@ -49,6 +52,14 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
     now,
     log,
   });
+  const secrets = signInSecrets(`${state}/sign-in.json`);
+  const clients = signInProviders({
+    input: input.current,
+    now,
+    web: `${run}/web.sock`,
+    secrets,
+    lookup: folders.lookup,
+  });
   const edge: Edge = {
     input: input.current,
     onInput: input.onChange,
@@ -64,7 +75,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
     database,
     sessions: sessionStore({ database, now, lifetime: () => input.current().signIn?.sessionSeconds ?? LIFETIME }),
     people: accounts,
-    issuers: noIssuers,
+    issuers: clients,
     web,
     log,
     now,
@@ -73,8 +84,9 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
   const keys = keyRing(edge.paths.keys, now);
   const decision = await startDecision(edge, keys, memoryPlaces(folders.maps));
   mountSpecial(edge, keys, decision.refusals);
+  const signIn = startSignIn(edge, { accounts, clients, secrets });
   const tunnels = await tunnelPart(edge);
-  const parts: readonly EdgePart[] = [accounts, decision, tunnels];
+  const parts: readonly EdgePart[] = [accounts, decision, signIn, tunnels];
   mountHealth(web, input, parts);
   await listen(web, edge.paths.web);
   log('started', { project: input.current().project.id });

@@ -72,7 +72,7 @@ export function openProvider(parts: ProviderParts): Provider {
         postLogoutSuccessSource: (ctx) => put(ctx, signedOutPage({ everywhere: true }), parts.surroundings()),
       },
     },
-    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: policy() },
+    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: policy(parts.accounts) },
     findAccount: async (_, id) => accountOf(parts.accounts, id),
     loadExistingGrant: (ctx) => grantOf(ctx, factors),
     renderError: (ctx, out, error) => renderError(ctx, { out, error }, parts),
@@ -89,9 +89,17 @@ export function openProvider(parts: ProviderParts): Provider {
 }
 
 /** Who asks for a second proof gets a sign-in with one, whatever the session had before. */
-function policy(): ReturnType<typeof interactionPolicy.base> {
+function policy(accounts: Accounts): ReturnType<typeof interactionPolicy.base> {
   const prompts = interactionPolicy.base();
   const { Check } = interactionPolicy;
+  prompts.get('login')?.checks.add(
+    new Check('gone', 'the account is gone or disabled', ({ oidc }) => {
+      const account = oidc.session?.accountId;
+      return account !== undefined && accounts.look(account) === undefined
+        ? Check.REQUEST_PROMPT
+        : Check.NO_NEED_TO_PROMPT;
+    }),
+  );
   prompts.get('login')?.checks.add(
     new Check('second_factor', 'a second proof is asked for', (ctx) => {
       const { oidc } = ctx;

@@ -19,6 +19,15 @@ interface Row {
   readonly consumed: number | null;
 }
 
+/** What ends with a grant; an interaction only mentions one. */
+const grantable = new Set([
+  'AccessToken',
+  'AuthorizationCode',
+  'RefreshToken',
+  'DeviceCode',
+  'BackchannelAuthenticationRequest',
+]);
+
 /** Expired rows go at every so many writes. */
 const SWEEP = 200;
 /** Seconds, for what says nothing about its end. */
@@ -66,7 +75,16 @@ export function providerStorage(
       if (++writes % SWEEP === 0) sweep.run(seconds());
       const { uid = null, grantId = null, userCode = null, accountId = null } = payload;
       const expires = seconds() + (expiresIn ?? LONGEST);
-      put.run(model, keyOf(id), uid, grantId, userCode, accountId, expires, JSON.stringify(payload));
+      put.run(
+        model,
+        keyOf(id),
+        uid,
+        grantable.has(model) ? grantId : null,
+        userCode,
+        accountId,
+        expires,
+        JSON.stringify(payload),
+      );
     },
     find: async (id) => (model === 'Client' ? it.clientOf(id) : read(byKey.get(model, keyOf(id), seconds()))),
     findByUid: async (uid) => read(byUid.get(model, uid, seconds())),
