@@ -10,6 +10,8 @@ export async function follow(cli: Cli, client: Client, begun: Operation): Promis
   const screen = new Screen(cli);
   if (begun.state === 'running') {
     for await (const { data } of client.events(`/v1/operations/${begun.id}/events`)) {
+      // A beat only says that the connection lives.
+      if (data === '') continue;
       const event = JSON.parse(data) as OperationEvent;
       if (event.event !== 'operation') screen.show(event);
     }

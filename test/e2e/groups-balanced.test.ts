@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { GroupStatus } from '#control/groups/status.ts';
+import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
+import { type Tries, triesOf } from '../fabric-lab.ts';
+
+let lab: TestDeployment;
+let tries: Tries;
+
+/** Answers with the name of its host, and says that it is unwell when told to be. */
+const server = `
+      cat >/run/server.py <<'END'
+      import http.server, os, socket
+      class Answer(http.server.BaseHTTPRequestHandler):
+          protocol_version = 'HTTP/1.1'
+          def do_GET(self):
+              well = self.path != '/healthz' or not os.path.exists('/run/unwell')
+              body = (socket.gethostname() + '\\n').encode()
+              self.send_response(200 if well else 500)
+              self.send_header('content-length', str(len(body)))
+              self.end_headers()
+              self.wfile.write(body)
+          def log_message(self, *args): pass
+      http.server.ThreadingHTTPServer(('', 80), Answer).serve_forever()
+      END
+      sleep 1
+      setsid python3 /run/server.py </dev/null >/dev/null 2>&1 &
+`;
+
+const FRONT = '203.0.113.80';
+
+const site = ({ said = 'one' } = {}) => `
+project: balanced
+networks: { office: {} }
+subnets: { east: { network: office, region: us-east1, range: 10.1.0.0/24 } }
+firewallRules:
+  front-ends: { network: office, rules: ["tcp:80"], sourceRanges: [130.211.0.0/22, 35.191.0.0/16] }
+images: { python: { packages: [python3] } }
+instanceTemplates:
+  host:
+    machineType: e2-micro
+    image: python
+    interfaces: [{ subnet: east }]
+    startupScript: |${server}      echo ${said} >/run/said
+healthChecks:
+  well: { requestPath: /healthz, checkIntervalSec: 1, timeoutSec: 1, healthyThreshold: 2, unhealthyThreshold: 2 }
+instanceGroups:
+  web:
+    template: host
+    region: us-east1
+    targetSize: 3
+    autoHealingPolicy: { healthCheck: well, initialDelaySec: 20 }
+backendServices:
+  shop:
+    backends: [{ instanceGroup: web }]
+    healthChecks: [well]
+    connectionDraining: { drainingTimeoutSec: 10 }
+urlMaps: { all: { defaultService: shop } }
+targetHttpProxies: { plain: { urlMap: all } }
+addresses: { front: { type: external, address: ${FRONT} } }
+forwardingRules: { front: { targetHttpProxy: plain, address: front } }
+instances:
+  client: { zone: us-east1-b, image: python, interfaces: [{ network: internet }] }
+`;
+
+const CLIENT = 'balanced/client';
+const status = (): Promise<GroupStatus> =>
+  lab.client.get<GroupStatus>('/v1/projects/balanced/instanceGroups/web/instances');
+const names = async (): Promise<string[]> => (await status()).items.map((it) => it.name);
+const stable = (seconds = 120): Promise<GroupStatus> => eventually(status, (it) => it.stable, seconds);
+
+/** Asks all the time, a new connection for each request and one that is kept, until it is told to stop. Bounded. */
+const load = `
+import collections, http.client, json, os, threading, time
+end = time.monotonic() + 280
+counts, lock = collections.Counter(), threading.Lock()
+def note(what):
+    with lock: counts[what] += 1
+def ask(kept):
+    connection = None
+    while time.monotonic() < end and not os.path.exists('/run/stop'):
+        try:
+            if connection is None: connection = http.client.HTTPConnection('${FRONT}', 80, timeout=10)
+            connection.request('GET', '/')
+            answer = connection.getresponse()
+            body = answer.read().decode().strip()
+            note('ok' if answer.status == 200 else 'status %d' % answer.status)
+            if answer.status == 200: note('by ' + body)
+            if not kept or answer.will_close: connection.close(); connection = None
+        except Exception as error:
+            note(repr(error)); connection = None
+        time.sleep(0.02)
+threads = [threading.Thread(target=ask, args=(kept,)) for kept in (False, False, True, True)]
+for it in threads: it.start()
+for it in threads: it.join()
+print(json.dumps(counts))
+`;
+
+/** Runs work under load; gives how many requests failed, by how, and who answered. */
+async function underLoad(
+  work: () => Promise<void>,
+): Promise<{ ok: number; failed: Record<string, number>; by: string[] }> {
+  await tries.sh(CLIENT, 'rm -f /run/stop');
+  const asking = lab.inside('client', 'python3', '-c', load);
+  try {
+    await work();
+  } finally {
+    await tries.sh(CLIENT, 'touch /run/stop');
+  }
+  const counts = JSON.parse((await asking).stdout) as Record<string, number>;
+  const { ok = 0, ...rest } = counts;
+  const failed = Object.fromEntries(Object.entries(rest).filter(([what]) => !what.startsWith('by ')));
+  return { ok, failed, by: Object.keys(rest).flatMap((it) => (it.startsWith('by ') ? [it.slice(3)] : [])) };
+}
+
+beforeAll(async () => {
+  lab = await startDeployment();
+  tries = triesOf(lab);
+  await lab.apply(site());
+  await stable();
+}, 600_000);
+
+afterAll(async () => {
+  await lab?.remove();
+  expect(lab?.leftovers()).toEqual([]);
+}, 120_000);
+
+test('a rolling restart with one host out at a time loses no request', async () => {
+  const before = await names();
+  const { ok, failed, by } = await underLoad(async () => {
+    const { code, stderr } = await lab.vauban(
+      'groups',
+      'rolling-restart',
+      'web',
+      '--max-unavailable',
+      '1',
+      '--min-ready',
+      '0s',
+    );
+    expect([code, stderr]).toEqual([0, expect.stringContaining('draining')]);
+  });
+  expect(failed).toEqual({});
+  expect(ok).toBeGreaterThan(100);
+  expect(by.toSorted()).toEqual(before);
+}, 300_000);
+
+test('a new template replaces all hosts and loses no request', async () => {
+  const before = await names();
+  const { ok, failed, by } = await underLoad(async () => {
+    await lab.apply(site({ said: 'two' }));
+    await stable(240);
+  });
+  expect(failed).toEqual({});
+  expect(ok).toBeGreaterThan(100);
+  const after = await names();
+  expect(after.filter((it) => before.includes(it))).toEqual([]);
+  expect(by.toSorted()).toEqual([...before, ...after].toSorted());
+}, 300_000);
+
+test('growing and shrinking lose no request', async () => {
+  const { failed } = await underLoad(async () => {
+    await lab.vauban('groups', 'resize', 'web', '4');
+    await stable();
+    await lab.vauban('groups', 'resize', 'web', '2');
+    await stable();
+    await lab.vauban('groups', 'resize', 'web', '3');
+    await stable();
+  });
+  expect(failed).toEqual({});
+}, 300_000);
+
+test('a host that says that it is unwell is recreated, and only that one; the reason is in the log', async () => {
+  const [bad = '', ...others] = await names();
+  await tries.sh(`balanced/${bad}`, 'touch /run/unwell');
+  const sick = await eventually(status, (it) => it.items.some((one) => one.healthState === 'UNHEALTHY'), 60);
+  expect(sick.items.find((it) => it.name === bad)?.lastError).toContain('it fails its health check: wrong status 500');
+  await eventually(names, (it) => !it.includes(bad), 90);
+  await stable();
+  expect(await names()).toEqual(expect.arrayContaining(others));
+  const { stdout } = await lab.vauban('logs', 'read', 'protoPayload.methodName:"healInstance"', '-o', 'json');
+  expect(stdout).toContain('wrong status 500');
+}, 240_000);
