@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GroupStatus } from '#control/groups/status.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
@@ -141,6 +142,21 @@ test('a rolling restart with one host out at a time loses no request', async () 
   expect(failed).toEqual({});
   expect(ok).toBeGreaterThan(100);
   expect(by.toSorted()).toEqual(before);
+}, 300_000);
+
+test('control dies in the middle of a rolling restart: it goes on to its end, and no request is lost', async () => {
+  const { failed } = await underLoad(async () => {
+    const begun = await lab.vauban('groups', 'rolling-restart', 'web', '--no-wait');
+    expect(begun.code).toBe(0);
+    await eventually(status, (it) => it.roll?.left === 2, 60);
+    spawnSync('s6-svc', ['-k', `${lab.deployment.scan}/vauban-control`]);
+    await eventually(
+      () => status().catch(() => undefined),
+      (it) => it?.stable === true && it.roll?.left === 0,
+      180,
+    );
+  });
+  expect(failed).toEqual({});
 }, 300_000);
 
 test('a new template replaces all hosts and loses no request', async () => {

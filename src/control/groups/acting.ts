@@ -47,10 +47,10 @@ export class Acting {
     await this.#steer(sight, 'ready');
   }
 
-  /** `down`: what was found out about it before is forgotten, it must answer anew. */
+  /** `down`: what was found out about it before is forgotten; it must answer before it gets anything. */
   async #steer(sight: Sight | undefined, state: 'drain' | 'ready' | 'down'): Promise<void> {
     for (const { artifact, part, serving, health } of sight?.servers ?? []) {
-      if (state === 'down' ? health === undefined : !serving) continue;
+      if (!serving && (state !== 'down' || health === undefined)) continue;
       await this.#parts.host.steer({ artifact, part, state }).catch((error: unknown) => {
         // A load balancer that is not there, or does not know the host, leads nothing to it.
         if (asProblem(error).code !== 'NOT_FOUND') throw error;
@@ -76,7 +76,7 @@ export class Acting {
   }
 
   /** Gives it what a restart can give it of its group's template, then restarts it. */
-  async restart(group: InstanceGroup, member: string, sight: Sight | undefined): Promise<void> {
+  async restart(group: InstanceGroup, member: string): Promise<void> {
     const { choose, host, sandboxOf } = this.#parts;
     const now = group.assigned.members.find((it) => it.name === member);
     if (now !== undefined && now.version !== group.assigned.version) {
@@ -96,12 +96,12 @@ export class Acting {
         fix: '`vauban checks` shows what is wrong.',
       });
     }
-    await this.#steer(sight, 'down');
     await host.reset(artifact);
   }
 
-  /** It has booted: it has been through what was asked for. */
-  async restarted(group: InstanceGroup, member: string): Promise<void> {
+  /** It has booted: it has been through what was asked for, and gets requests again as soon as it answers its check. */
+  async restarted(group: InstanceGroup, member: string, sight: Sight | undefined): Promise<void> {
+    await this.#steer(sight, 'down');
     await this.#parts.choose(group, `${member} of group ${group.name} was restarted`, (assigned) => ({
       ...assigned,
       members: assigned.members.map((it) => (it.name === member ? through(it, assigned) : it)),

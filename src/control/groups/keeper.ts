@@ -171,7 +171,9 @@ export class GroupKeeper {
       const sight = sights.get(name);
       if (sight === undefined) continue;
       const { servingSince, healing, ...life } = lives.get(name) ?? { begun: now };
-      const out = works.get(name)?.phase === 'boot' || !serves(sight);
+      const work = works.get(name);
+      // What was seen before it was asked anew is about the host that it was before.
+      const out = work?.phase === 'boot' || (work?.phase === 'return' && sight.at <= work.since) || !serves(sight);
       lives.set(name, {
         ...life,
         ...(out ? (healing === true ? { healing } : {}) : { servingSince: servingSince ?? now }),
@@ -205,17 +207,16 @@ export class GroupKeeper {
       if (!this.#acting.isDrained(sight, work)) return;
       if (work.deed === 'RESTART') {
         const boot = sight?.boot;
-        await this.#acting.restart(group, member, sight);
+        await this.#acting.restart(group, member);
         const begun = this.#parts.now();
         memory.works.set(member, { ...work, phase: 'boot', since: begun, ...(boot === undefined ? {} : { boot }) });
         memory.lives.set(member, { begun });
       } else await this.#leave(group, memory, { member, work });
     } else if (work.phase === 'boot') {
       if (sight === undefined || !sight.running || (sight.boot === work.boot && work.boot !== undefined)) return;
-      await this.#acting.restarted(group, member);
+      await this.#acting.restarted(group, member, sight);
       memory.works.set(member, { ...work, phase: 'return', since: this.#parts.now() });
     } else if (life?.servingSince !== undefined) {
-      await this.#acting.serve(group, sight);
       memory.works.delete(member);
     }
   }
