@@ -36,6 +36,7 @@ export const backendService = defineKind<BackendServiceSpec, BackendServiceAssig
   example: {
     'my-backend-service': {
       backends: [{ networkEndpointGroup: 'web-endpoints' }],
+      iap: {},
       healthChecks: ['my-health-check'],
     },
   },

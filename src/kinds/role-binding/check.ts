@@ -3,25 +3,37 @@ import { levelName } from '#access/policy/level.ts';
 import type { Resource, Snapshot } from '#core/resource.ts';
 import { didYouMean } from '#lib/text.ts';
 import { accessLevel } from '../access-level/kind.ts';
+import { backendService } from '../backend-service/kind.ts';
 import type { Objection } from '../define.ts';
 import type { RoleBindingSpec } from './spec.ts';
 
 export function check({ project, spec }: Resource<RoleBindingSpec>, snapshot: Snapshot): Objection[] {
-  return [...misplaced(spec), ...repeated(spec), ...conditionFaults(project, spec, snapshot)];
+  return [...misplaced(project, spec, snapshot), ...repeated(spec), ...conditionFaults(project, spec, snapshot)];
 }
 
-/** A role that cannot be had on what is named. */
-const misplaced = ({ role, instance }: RoleBindingSpec): Objection[] =>
-  role === 'roles/iap.httpsResourceAccessor' && instance !== undefined
-    ? [
-        {
-          code: 'CONFLICTING',
-          path: ['instance'],
-          message: 'the role for applications cannot be had on a host',
-          fix: 'Take it out, or choose roles/iap.tunnelResourceAccessor.',
-        },
-      ]
-    : [];
+/** A role that cannot be had on what is named, or on something that nothing stands before. */
+function misplaced(project: string, spec: RoleBindingSpec, snapshot: Snapshot): Objection[] {
+  const { role, instance, backendService: name } = spec;
+  const forApplications = role === 'roles/iap.httpsResourceAccessor';
+  const wrong = forApplications ? (['instance', instance] as const) : (['backendService', name] as const);
+  if (wrong[1] !== undefined) {
+    const other = forApplications ? 'roles/iap.tunnelResourceAccessor' : 'roles/iap.httpsResourceAccessor';
+    const message = forApplications
+      ? 'the role for applications cannot be had on a host'
+      : 'the role for tunnels cannot be had on a backend service';
+    return [{ code: 'CONFLICTING', path: [wrong[0]], message, fix: `Take it out, or choose ${other}.` }];
+  }
+  const service = name === undefined ? undefined : snapshot.find(backendService, project, name);
+  if (service === undefined || service.spec.iap?.enabled === true) return [];
+  return [
+    {
+      code: 'UNMET',
+      path: ['backendService'],
+      message: `${name} is open to everybody: the identity-aware proxy does not stand before it`,
+      fix: 'Add `iap: {}` to the backend service.',
+    },
+  ];
+}
 
 function repeated({ members }: RoleBindingSpec): Objection[] {
   const seen = new Set<string>();

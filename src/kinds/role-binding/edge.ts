@@ -5,7 +5,7 @@ import { edgeProject } from '../instance/fabric.ts';
 import type { RoleBindingSpec } from './spec.ts';
 
 export function toEdge(resource: Resource<RoleBindingSpec>, tunnel: EdgeTunnel | undefined): readonly EdgeFragment[] {
-  const { role, members, condition, instance } = resource.spec;
+  const { role, members, condition, backendService, instance } = resource.spec;
   return [
     {
       project: edgeProject(resource.project),
@@ -18,6 +18,7 @@ export function toEdge(resource: Resource<RoleBindingSpec>, tunnel: EdgeTunnel |
           ...(condition === undefined
             ? {}
             : { condition: { title: condition.title, expression: condition.expression } }),
+          ...(backendService === undefined ? {} : { backendService }),
           ...(instance === undefined ? {} : { instance }),
         },
       ],

@@ -16,7 +16,7 @@ export const roleBinding = defineKind<RoleBindingSpec>({
   meaning: (before, after) => [...sentences('no longer lets', before, after), ...sentences('lets', after, before)],
   columns: [
     { title: 'ROLE', value: ({ spec }) => roleTitles[spec.role] },
-    { title: 'ON', value: ({ spec }) => spec.instance ?? 'project' },
+    { title: 'ON', value: ({ spec }) => spec.backendService ?? spec.instance ?? 'project' },
     { title: 'MEMBERS', value: ({ spec }) => spec.members.join(',') },
     { title: 'CONDITION', value: ({ spec }) => spec.condition?.title ?? '' },
   ],
@@ -26,7 +26,11 @@ export const roleBinding = defineKind<RoleBindingSpec>({
     edge: (resource, snapshot) => toEdge(resource, toTunnel(resource, snapshot)),
   },
   example: {
-    'web-users': { role: 'roles/iap.httpsResourceAccessor', members: ['user:alice@example.com'] },
+    'web-users': {
+      role: 'roles/iap.httpsResourceAccessor',
+      members: ['user:alice@example.com'],
+      backendService: 'my-backend-service',
+    },
   },
 });
 
@@ -50,7 +54,8 @@ const placeOf = ({ spec }: Resource<RoleBindingSpec>): string => {
   if (spec.role === 'roles/iap.tunnelResourceAccessor') {
     return spec.instance === undefined ? 'tunnels to every host' : `tunnels to host ${spec.instance}`;
   }
-  return 'every backend service of the project';
+  const { backendService } = spec;
+  return backendService === undefined ? 'every backend service of the project' : `backend service ${backendService}`;
 };
 
 const conditionOf = ({ spec }: Resource<RoleBindingSpec>): string =>

@@ -22,6 +22,9 @@ export const RoleBindingSpec = z
       })
       .optional()
       .describe('When the role counts; left out: always.'),
+    backendService: ref('backendService')
+      .optional()
+      .describe('The one backend service whose application it opens; left out: all of the project.'),
     instance: ref('instance').optional().describe('The one host that a tunnel may lead to; left out: all.'),
     description: Description,
   })
