@@ -55,7 +55,9 @@ async function judgeSelfSigned(token: string, account: Account, parts: BearerPar
   const key = account.keys.find((it) => it.id === kid);
   if (key === undefined) return refuse('token-key-unknown', String(kid).slice(0, 80));
   if (account.disabled) return refuse('person-disabled', account.email);
-  const { payload } = await jwtVerify(token, await importSPKI(key.publicKey, alg), {
+  const publicKey = await importSPKI(key.publicKey, alg).catch(() => undefined);
+  if (publicKey === undefined) return refuse('token-algorithm', `the key ${key.id} is of another kind`);
+  const { payload } = await jwtVerify(token, publicKey, {
     algorithms,
     issuer: account.email,
     subject: account.email,

@@ -5,6 +5,7 @@ import {
   IDENTITY_PATH,
   JWK_PATH,
   MODE_PARAMETER,
+  OWN_PATHS,
   PEM_PATH,
   REFRESH_PATH,
   REFRESHER_PATH,
@@ -113,8 +114,10 @@ export const signInFor = (target: string): string => `${SIGN_IN_PATH}?rd=${encod
 
 /** The same address without our own parameter; never another host: a path that begins with two slashes would be one. */
 function ownTarget(request: IncomingMessage): string {
-  const url = new URL(request.url ?? '/', 'http://host.invalid');
-  if (url.pathname.startsWith('/_gcp_iap/')) return '/';
-  url.searchParams.delete(MODE_PARAMETER);
-  return `${url.pathname.replace(/^[/\\]+/, '/')}${url.search}`;
+  const [path = '/', query = ''] = (request.url ?? '/').split(/\?(.*)/s, 2);
+  if (!path.startsWith('/') || path.startsWith(OWN_PATHS)) return '/';
+  const parameters = new URLSearchParams(query);
+  parameters.delete(MODE_PARAMETER);
+  const rest = parameters.toString();
+  return `/${path.replace(/^[/\\]+/, '')}${rest === '' ? '' : `?${rest}`}`;
 }
