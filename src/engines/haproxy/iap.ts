@@ -154,6 +154,7 @@ export function askingRules(paths: HaproxyPaths): readonly string[] {
     `http-request set-var(txn.user) var(txn.iap.email) if ${found('iap.email')}`,
     // Without an answer nobody passes.
     `http-request return status 503 content-type ${PAGE_TYPE} lf-file ${paths.pages}/503.html ${generated} unless ${found('iap.verdict')}`,
+    bodyFirst('!{ var(txn.iap.verdict) -m str allow }'),
     ...signInRules('{ var(txn.iap.verdict) -m str login }'),
     `http-request return status 401 content-type "text/plain; charset=utf-8" lf-string %[var(txn.iap.error)] hdr www-authenticate ${quoted('Bearer error="invalid_token", error_description="%[var(txn.iap.error)]"')} ${generated} if { var(txn.iap.verdict) -m str unauthorized }`,
     `http-request return status 403 content-type ${PAGE_TYPE} lf-string %[var(txn.iap.page)] hdr content-security-policy %[var(txn.iap.policy)] hdr x-content-type-options nosniff hdr referrer-policy no-referrer ${generated} unless { var(txn.iap.verdict) -m str allow }`,
@@ -163,6 +164,10 @@ export function askingRules(paths: HaproxyPaths): readonly string[] {
     ...tokenRules,
   ];
 }
+
+/** Answered before its body is here, HTTP/2 loses the answer: the stream is cancelled, and clients tell of that instead. */
+const bodyFirst = (condition = ''): string =>
+  `http-request wait-for-body time 500ms if !{ method GET HEAD }${condition === '' ? '' : ` ${condition}`}`;
 
 /**
  * Who has not signed in is sent there when a person sees the page, and is told so otherwise: a program, a script on a page
@@ -201,7 +206,7 @@ export function decidingSections(input: HaproxyInput, paths: HaproxyPaths): read
   if (!protectsAny(input)) return [pages];
   return [
     pages,
-    { head: `backend ${ANONYMOUS}`, lines: signInRules('') },
+    { head: `backend ${ANONYMOUS}`, lines: [bodyFirst(), ...signInRules('')] },
     {
       head: `backend ${AGENT}`,
       // A question that cannot be asked at once is answered by 503, and not held back by another try.
