@@ -79,7 +79,7 @@ beforeAll(async () => {
   lab = await startDeployment();
   await lab.apply(site());
   const tries = triesOf(lab);
-  for (const port of [80, 9000]) await tries.listening(HOST, port);
+  for (const port of [22, 80, 9000]) await tries.listening(HOST, port);
 }, 600_000);
 
 afterAll(async () => {

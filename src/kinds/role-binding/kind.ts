@@ -5,7 +5,7 @@ import { edgeNamespace } from '../network/fabric.ts';
 import { check } from './check.ts';
 import { toEdge } from './edge.ts';
 import { RoleBindingSpec } from './spec.ts';
-import { checkTunnel, toTunnel, toTunnelLinks, toTunnelNamespace } from './tunnel.ts';
+import { checkTunnel, toTunnel, toTunnelHost, toTunnelLinks, toTunnelNamespace } from './tunnel.ts';
 
 export const roleBinding = defineKind<RoleBindingSpec>({
   kind: 'roleBinding',
@@ -23,6 +23,7 @@ export const roleBinding = defineKind<RoleBindingSpec>({
   feeds: {
     namespace: (resource) => [{ name: edgeNamespace(resource.project) }, ...toTunnelNamespace(resource)],
     link: (resource, snapshot) => toTunnelLinks(resource, snapshot),
+    haproxy: (resource) => toTunnelHost(resource),
     edge: (resource, snapshot) => toEdge(resource, toTunnel(resource, snapshot)),
   },
   example: {

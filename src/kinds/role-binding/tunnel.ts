@@ -1,5 +1,6 @@
 import type { Resource, Snapshot } from '#core/resource.ts';
 import type { EdgeTunnel } from '#engines/edge/sections/tunnel.ts';
+import type { HaproxyFragment } from '#engines/haproxy/input.ts';
 import type { LinkFragment } from '#engines/link/input.ts';
 import type { NamespaceFragment } from '#engines/namespace/input.ts';
 import { overlaps, prefix } from '#lib/ip.ts';
@@ -37,6 +38,12 @@ export const toTunnelLinks = (binding: Binding, snapshot: Snapshot): readonly Li
   isTunnel(binding)
     ? networksOf(hostsOf(binding, snapshot)).map((it) => toEdgeLink(binding.project, it, snapshot))
     : [];
+
+/** Where the cloud's own command line looks for tunnels; a front end of the project answers for it, when there is one. */
+const TUNNEL_HOST = 'tunnel.cloudproxy.app';
+
+export const toTunnelHost = (binding: Binding): readonly HaproxyFragment[] =>
+  isTunnel(binding) ? [{ project: binding.project, edgeHost: TUNNEL_HOST }] : [];
 
 /** What all bindings of the project together open. The first of them by name tells the edge, for all. */
 export function toTunnel(binding: Binding, snapshot: Snapshot): EdgeTunnel | undefined {
