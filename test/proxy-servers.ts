@@ -94,11 +94,9 @@ async function events(count: number, response: ServerResponse): Promise<void> {
 function call(request: Http2ServerRequest, response: Http2ServerResponse): boolean {
   if (request.headers['content-type']?.startsWith('application/grpc') !== true) return false;
   const health = request.url === '/grpc.health.v1.Health/Check';
-  response.stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-  response.stream.on('wantTrailers', () =>
-    response.stream.sendTrailers({ 'grpc-status': '0', 'grpc-message': 'fine' }),
-  );
-  response.stream.end(Buffer.from(health ? '00000000020801' : '0000000000', 'hex'));
+  response.writeHead(200, { 'content-type': 'application/grpc' });
+  response.addTrailers({ 'grpc-status': '0', 'grpc-message': 'fine' });
+  response.end(Buffer.from(health ? '00000000020801' : '0000000000', 'hex'));
   return true;
 }
 

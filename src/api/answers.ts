@@ -140,6 +140,7 @@ export const answers: Readonly<Record<string, Json>> = {
       jsonPayload: { type: 'object' },
       protoPayload: { type: 'object' },
       textPayload: text,
+      httpRequest: { type: 'object' },
       trace: text,
     },
   ),

@@ -6,6 +6,7 @@ import { instance } from '#kinds/instance/kind.ts';
 import { type LineLogHealth, LogCollector } from './logs/lines/collector.ts';
 import { firewallLogs } from './logs/lines/firewall.ts';
 import { type Places, placesIn, placesOf } from './logs/lines/places.ts';
+import { requestLogs } from './logs/lines/requests.ts';
 import { serialLogs, serialText } from './logs/lines/serial.ts';
 import { keepWithin, type LogRetention } from './logs/retention.ts';
 import { openLogStore } from './logs/sqlite.ts';
@@ -62,7 +63,11 @@ export class Logging {
     this.#look([], [placesOf(snapshot), ...this.#inForce.slice(0, 1)]);
     const { deployment, now } = this.#parts;
     const surroundings = { deployment, places: () => this.#places, now };
-    await this.#collector.follow([...firewallLogs(snapshot, surroundings), ...serialLogs(snapshot, surroundings)]);
+    await this.#collector.follow([
+      ...firewallLogs(snapshot, surroundings),
+      ...serialLogs(snapshot, surroundings),
+      ...requestLogs(snapshot, surroundings),
+    ]);
   }
 
   #look(expected: readonly Places[], inForce: readonly Places[]): void {

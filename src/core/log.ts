@@ -34,6 +34,8 @@ export interface LogEntry {
   readonly jsonPayload?: Readonly<Record<string, unknown>>;
   readonly protoPayload?: Readonly<Record<string, unknown>>;
   readonly textPayload?: string;
+  /** The HTTP request that it is about, as the cloud's `HttpRequest`. */
+  readonly httpRequest?: Readonly<Record<string, unknown>>;
   readonly trace?: string;
 }
 
@@ -41,6 +43,8 @@ export interface LogEntry {
 export const logIds = {
   audit: 'cloudaudit.googleapis.com/activity',
   firewall: 'compute.googleapis.com/firewall',
+  health: 'compute.googleapis.com/healthchecks',
+  requests: 'requests',
   serial: 'serialconsole.googleapis.com/serial_port_1_output',
   threat: 'ids.googleapis.com/threat',
   traffic: 'ids.googleapis.com/traffic',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LogEntry } from '#core/log.ts';
 import { block, documentedCertificate } from '../certificates.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
 import { type Tries, triesOf } from '../fabric-lab.ts';
@@ -63,8 +64,7 @@ beforeAll(async () => {
   lab = await startDeployment();
   tries = triesOf(lab);
   await lab.apply(site());
-  for (const host of ['shop/web-1', 'shop/web-2']) await tries.listening(host);
-  await eventually(health, (it) => it.includes('HEALTHY 2/2'), 60);
+  await eventually(health, (it) => it.includes('HEALTHY 2/2'), 240);
 }, 600_000);
 
 afterAll(async () => {
@@ -93,6 +93,42 @@ test('hosts see the cloud’s own address; going round the load balancer fails, 
   expect(await tries.ask('shop/neighbour', '10.7.0.10')).toBe('');
   expect(await tries.ask('shop/outside', '10.7.0.10')).toBe('');
   expect(await tries.ask('shop/neighbour', FRONT, 443)).toBe('');
+});
+
+test('every request is logged in the cloud’s shape, with where it went and why it ended so', async () => {
+  await curl('-A', '"it\'s \\"me\\""', `https://${FRONT}/logged?a=b`);
+  const read = async () => {
+    const filter = 'log_id("requests") AND httpRequest.requestUrl:"/logged" AND httpRequest.status=404';
+    const { stdout } = await lab.vauban('logs', 'read', '--project', 'shop', '-o', 'json', filter);
+    return JSON.parse(stdout) as LogEntry[];
+  };
+  const [entry] = await eventually(read, (it) => it.length > 0);
+  expect(entry).toMatchObject({
+    severity: 'WARNING',
+    resource: {
+      type: 'http_load_balancer',
+      labels: {
+        forwarding_rule_name: 'site',
+        url_map_name: 'my-load-balancer',
+        backend_service_name: 'my-backend-service',
+      },
+    },
+    httpRequest: {
+      requestMethod: 'GET',
+      requestUrl: `https://${FRONT}/logged?a=b`,
+      status: 404,
+      userAgent: 'it\'s "me"',
+      remoteIp: '198.51.100.7',
+      protocol: 'HTTP/2.0',
+    },
+    jsonPayload: {
+      statusDetails: 'response_sent_by_backend',
+      backendService: 'my-backend-service',
+      sourceIp: '130.211.0.1',
+    },
+  });
+  const health = await lab.vauban('logs', 'read', '--project', 'shop', 'log_id("compute.googleapis.com/healthchecks")');
+  expect(health.stdout).toContain('HEALTHY');
 });
 
 test('the firewall decides: without the rule for the front ends’ ranges hosts become unhealthy, with words', async () => {

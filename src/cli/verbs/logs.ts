@@ -11,10 +11,27 @@ const filterParameter = {
   ],
 } as const;
 
+/** A request as one reads it: what was asked, what became of it, and why. */
+function requestOf({ httpRequest: it, jsonPayload }: LogEntry): string | undefined {
+  if (it === undefined) return undefined;
+  const why = jsonPayload?.['statusDetails'];
+  const words = [
+    it['remoteIp'],
+    it['requestMethod'],
+    it['requestUrl'],
+    it['protocol'],
+    it['status'],
+    it['latency'],
+    why,
+  ];
+  return words.filter((word) => word !== undefined && word !== '').join(' ');
+}
+
 /** An entry on one line. */
 function lineOf(entry: LogEntry): string {
   const log = decodeURIComponent(entry.logName.split('/logs/')[1] ?? '');
-  const payload = entry.textPayload ?? JSON.stringify(entry.jsonPayload ?? entry.protoPayload ?? {});
+  const payload =
+    entry.textPayload ?? requestOf(entry) ?? JSON.stringify(entry.jsonPayload ?? entry.protoPayload ?? {});
   return printable(`${entry.timestamp.slice(0, 23)}  ${(entry.severity ?? 'DEFAULT').padEnd(8)}  ${log}  ${payload}`);
 }
 

@@ -7,13 +7,17 @@ import type { HaproxyPaths } from './paths.ts';
 
 /** Root writes, the load balancer reads, nobody else sees private keys. */
 export async function makeFolders(machine: Machine, at: string, paths: HaproxyPaths): Promise<void> {
-  const { proxy } = machine.users;
+  const { control, proxy } = machine.users;
   await must(machine, at, ['install', '-d', '-m', '0755', dirname(paths.folder)]);
   await must(machine, at, [
     ...['install', '-d', '-o', '0', '-g', String(proxy.gid), '-m', '2750'],
     ...[paths.folder, paths.maps, paths.certificates, paths.pages],
   ]);
   await makeMeetingFolder(machine, at, { run: paths.meeting });
+  // Control follows the access log.
+  const logs = `${paths.log}.d`;
+  await must(machine, at, ['install', '-d', '-m', '0711', dirname(dirname(logs)), dirname(logs)]);
+  await must(machine, at, ['install', '-d', '-o', '0', '-g', String(control.gid), '-m', '2750', logs]);
 }
 
 /** Writes what differs. The folders hand their group on, so that the load balancer may read. */

@@ -42,21 +42,21 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
 
 /** What no client has a say in. They run before anything else looks at the request. */
 const cleaningRules: readonly string[] = [
-  // A length beside chunks is how one request is made to look like two (RFC 9112, 6.1).
-  'http-request deny status 400 if { req.fhdr_cnt(content-length) gt 0 } { req.fhdr_cnt(transfer-encoding) gt 0 }',
   // Many applications take `_` for `-`, so that a name with one could stand for a header of ours.
   'http-request del-header _ -m sub',
   'http-request del-header x-goog- -m beg',
   // Names headers that the next server would have to take out: those that we set among them.
   'http-request set-header connection upgrade if { req.fhdr_cnt(upgrade) gt 0 }',
   'http-request del-header connection unless { req.fhdr_cnt(upgrade) gt 0 }',
+  // What may have been done already is not done twice.
+  'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
 ];
 
 /** A connection whose certificate is not the host's was opened for somebody else (RFC 9110, 7.4). */
 function nameRules(frontend: Frontend, paths: HaproxyPaths): readonly string[] {
   if (!judgesNames(frontend)) return [];
   const { exact, below } = nameMaps(frontend.name);
-  const elsewhere = '{ var(txn.host),strcmp(sess.sni) ne 0 }';
+  const elsewhere = '!{ var(txn.host),strcmp(sess.sni) eq 0 }';
   const look = (into: string, name: string) => [
     `http-request set-var(${into}) ${name},map_str(${paths.maps}/${exact}) if { var(sess.sni) -m found } ${elsewhere}`,
     `http-request set-var(${into}) ${name},field(2,.,0),map_str(${paths.maps}/${below},-) if { var(sess.sni) -m found } ${elsewhere} !{ var(${into}) -m found }`,

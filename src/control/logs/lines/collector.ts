@@ -7,8 +7,8 @@ import type { LogStore, Reading } from '../store.ts';
 export interface LineLog extends Omit<ReaderOptions, 'cursor'> {
   /** Under which its place is kept, such as `firewall/lab/cloud-ids`. */
   readonly name: string;
-  /** The entry of a line; `number` counts the lines of the file since it was first read. */
-  readonly entryOf: (line: string, number: number) => LogEntry | Malformed;
+  /** The entry of a line, none when it is of no interest; `number` counts the lines of the file since it was first read. */
+  readonly entryOf: (line: string, number: number) => LogEntry | Malformed | undefined;
 }
 
 /** Why a line gives no entry. */
@@ -131,6 +131,7 @@ class LineFeed implements Intake {
     let malformed = batch.setAside.length;
     for (const [index, line] of batch.lines.entries()) {
       const found = this.#log.entryOf(line, this.#totals.lines + index);
+      if (found === undefined) continue;
       if (!('malformed' in found)) entries.push(found);
       else {
         malformed += 1;
