@@ -100,14 +100,22 @@ print(json.dumps(counts))
 async function underLoad(
   work: () => Promise<void>,
 ): Promise<{ ok: number; failed: Record<string, number>; by: string[] }> {
-  await tries.sh(CLIENT, 'rm -f /run/stop');
-  const asking = lab.inside('client', 'python3', '-c', load);
+  // On its own, because control may die: a session would end with it.
+  await lab.inside('client', 'sh', '-c', 'rm -f /run/stop /run/counts; printf %s "$1" >/run/load.py', 'sh', load);
+  await tries.sh(
+    CLIENT,
+    'setsid sh -c "python3 /run/load.py >/run/new && mv /run/new /run/counts" </dev/null >/dev/null 2>&1 &',
+  );
   try {
     await work();
   } finally {
     await tries.sh(CLIENT, 'touch /run/stop');
   }
-  const counts = JSON.parse((await asking).stdout) as Record<string, number>;
+  const text = await eventually(
+    () => tries.sh(CLIENT, 'cat /run/counts 2>/dev/null || true'),
+    (it) => it !== '',
+  );
+  const counts = JSON.parse(text) as Record<string, number>;
   const { ok = 0, ...rest } = counts;
   const failed = Object.fromEntries(Object.entries(rest).filter(([what]) => !what.startsWith('by ')));
   return { ok, failed, by: Object.keys(rest).flatMap((it) => (it.startsWith('by ') ? [it.slice(3)] : [])) };
