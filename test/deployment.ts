@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Client } from '#client/client.ts';
 import type { Operation } from '#control/operations.ts';
@@ -44,9 +44,14 @@ export function shareWithTests(state: string): void {
   mkdirSync(sharedImages, { recursive: true });
   mkdirSync(state, { recursive: true });
   symlinkSync(sharedImages, `${state}/images`);
-  // Copies of the program are shared as well: they are named by their content.
-  mkdirSync(`${DEFAULT_STATE}-test/program`, { recursive: true });
-  symlinkSync(`${DEFAULT_STATE}-test/program`, `${state}/program`);
+  // Copies of the program are shared as well: they are named by their content. What no test has wanted for a day goes.
+  const copies = `${DEFAULT_STATE}-test/program`;
+  mkdirSync(copies, { recursive: true });
+  for (const name of readdirSync(copies)) {
+    const age = Date.now() - (statSync(`${copies}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > 86_400_000) rmSync(`${copies}/${name}`, { recursive: true, force: true });
+  }
+  symlinkSync(copies, `${state}/program`);
 }
 
 export async function startDeployment(environment: Readonly<Record<string, string>> = {}): Promise<TestDeployment> {

@@ -4,13 +4,16 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Deployment } from '#core/deployment.ts';
@@ -39,7 +42,9 @@ export function ensureProgram(deployment: Deployment): Program {
   if (!existsSync(home)) {
     const fresh = `${home}.${process.pid}.new`;
     mkdirSync(fresh, { recursive: true, mode: 0o755 });
-    for (const part of parts) cpSync(join(source, part), join(fresh, part), { recursive: true });
+    // As they are written, because links of the instances' runtime mean places inside of an instance.
+    const asWritten = { recursive: true, verbatimSymlinks: true };
+    for (const part of parts) cpSync(join(source, part), join(fresh, part), asWritten);
     for (const name of packagesOf(JSON.parse(readFileSync(`${source}/package.json`, 'utf8')) as Manifest)) {
       cpSync(`${source}/node_modules/${name}`, `${fresh}/node_modules/${name}`, { recursive: true });
     }
@@ -47,6 +52,8 @@ export function ensureProgram(deployment: Deployment): Program {
     readable(fresh);
     renameOrYield(fresh, home);
   }
+  // When it was last wanted.
+  utimesSync(home, new Date(), new Date());
   return { home, node, environment: { NODE_COMPILE_CACHE: ensureCompiled(home, node) } };
 }
 
@@ -99,15 +106,18 @@ function packagesOf(manifest: Manifest, found = new Set<string>()): Set<string> 
 function versionHash(): string {
   const hash = createHash('sha256').update(process.version);
   for (const part of parts)
-    for (const file of filesIn(part)) hash.update(`\0${file}\0`).update(readFileSync(join(source, file)));
+    for (const file of filesIn(part)) hash.update(`\0${file}\0`).update(contentOf(join(source, file)));
   return hash.digest('hex').slice(0, 16);
 }
+
+const contentOf = (path: string): string | Buffer =>
+  lstatSync(path).isSymbolicLink() ? `-> ${readlinkSync(path)}` : readFileSync(path);
 
 function filesIn(part: string): string[] {
   const path = join(source, part);
   if (!statSync(path).isDirectory()) return [part];
   return readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((it) => it.isFile())
+    .filter((it) => it.isFile() || it.isSymbolicLink())
     .map((it) => join(it.parentPath, it.name).slice(source.length + 1))
     .sort();
 }

@@ -94,3 +94,15 @@ test('a deleted host is gone with everything, and one of its name begins anew', 
   await tries.listening(SERVER);
   expect(await tries.sh(SERVER, 'cat /root/file 2>/dev/null || echo none')).toBe('none');
 });
+
+test('a host that reboots itself boots again, and one that switches itself off stays off until it is started', async () => {
+  const before = await boots();
+  await tries.sh(SERVER, 'sudo reboot');
+  await eventually(boots, (count) => count === before + 1, 60);
+  await tries.sh('hosts/client', 'sudo poweroff');
+  const state = async () =>
+    (await lab.client.get<{ status: { state: string } }>('/v1/projects/hosts/instances/client')).status.state;
+  await eventually(state, (it) => it === 'TERMINATED', 60);
+  expect((await lab.vauban('start', 'client')).code).toBe(0);
+  await eventually(state, (it) => it === 'RUNNING', 60);
+});

@@ -3,7 +3,10 @@
 # overlays can stand on, owned by the instances' root, once for each content. Prints where it is.
 set -eu
 source=$1 images=$2 shift_by=$3
-digest=$(cd "$source" && find . -type f -exec sha256sum {} + | sort -k2 | sha256sum | cut -c1-16)
+digest=$(cd "$source" && {
+  find . -type f -exec sha256sum {} + | sort -k2
+  find . -type l -printf '%p -> %l\n' | sort
+} | sha256sum | cut -c1-16)
 layer="$images/runtime-$digest"
 if [ ! -d "$layer" ]; then
   mkdir -p "$images"
