@@ -97,7 +97,10 @@ async function reset(machine: Machine, holder: Holder, artifact: string): Promis
       message: 'it is not an instance',
       fix: '`vauban get instances` lists them.',
     });
-  await machine.supervisor.signal(placeOf(machine, input.name).service, 'TERM');
+  const place = placeOf(machine, input.name);
+  // One that switched itself off is switched on.
+  await machine.exec(['rm', '-f', `${place.disk}/terminated`]);
+  await machine.supervisor.signal(place.service, 'TERM');
 }
 
 /** Looks for what drifted, again and again. Gives how to stop. */

@@ -145,6 +145,12 @@ function powerCommand(brief: string, status: 'running' | 'terminated', past: str
       const project = await projectOf(this, client, flags);
       const path = `/v1/projects/${project}/instances/${encodeURIComponent(instance)}`;
       const now = await client.get<ResourceDocument>(path);
+      const { desiredStatus } = now.spec as { readonly desiredStatus?: string };
+      // It shall run, but has switched itself off: nothing of what is declared changes.
+      if (status === 'running' && desiredStatus === 'running' && now.status.state === 'TERMINATED') {
+        await client.post(`${path}/reset`);
+        return this.print(`${past} ${instance}.`);
+      }
       const { operation } = await client.put<{ operation: Operation }>(
         path,
         { ...(now.spec as object), desiredStatus: status },
