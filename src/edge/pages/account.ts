@@ -56,9 +56,11 @@ ${
   'since' in totp
     ? html`<p>On since ${totp.since}. After your password you are asked for the six digits that the app shows.</p>
 <form method="post" action="/account/totp/remove">${codeField}<button class="risk">Turn off</button></form>`
-    : html`<p>A second proof that it is you, beside your password. Scan this with an authenticator app on your phone.</p>
+    : html`<p>A second proof that it is you, beside your password: six digits that an app on your phone shows.</p>
+<details><summary>Set up the app</summary>
 ${totpSetUp(totp)}
-<form method="post" action="/account/totp">${codeField}<button>Turn on</button></form>`
+<form method="post" action="/account/totp">${codeField}<button>Turn on</button></form>
+</details>`
 }
 </section>`;
 

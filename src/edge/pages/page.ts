@@ -114,7 +114,10 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
 };
 
-/** A page of one heading and some content, for who answers by other ways than {@link sendPage}. */
+/**
+ * A page of one heading and some content, for who answers by other ways than {@link sendPage}: one line of plain ASCII, as
+ * HAProxy needs it to send it as it is.
+ */
 export const page = (it: {
   readonly title: string;
   readonly application?: string | undefined;
@@ -124,4 +127,6 @@ export const page = (it: {
   renderPage(
     { title: it.title, body: html`<h1>${it.title}</h1>${it.body}` },
     { application: it.application ?? '', support: it.support },
-  );
+  )
+    .replaceAll('\n', ' ')
+    .replace(/[^\x20-\x7e]/gu, (letter) => `&#${letter.codePointAt(0)};`);

@@ -59,8 +59,7 @@ ${field({
 <div class="stack"><button>Sign in</button></div>
 </form>
 ${it.passkey !== undefined && passkeyForm(it.action, it.passkey)}
-<p class="or">or</p>
-<div class="stack"><form method="post" action="${it.action}/cancel" class="stack"><button class="plain">Cancel</button></form></div>`,
+<form method="post" action="${it.action}/cancel" class="stack"><button class="quiet">Cancel</button></form>`,
 });
 
 /** Hidden until the script knows that the browser can do it. */
@@ -88,8 +87,7 @@ ${who(it)}
 ${field({ id: 'code', label: 'Code', type: 'text', autocomplete: 'one-time-code', autofocus: true, code: true })}
 <div class="stack"><button>Continue</button></div>
 </form>
-<p class="or">or</p>
-<form method="post" action="${it.action}/restart" class="stack"><button class="plain">Sign in as somebody else</button></form>`,
+<form method="post" action="${it.action}/restart" class="stack"><button class="quiet">Sign in as somebody else</button></form>`,
 });
 
 export const newPasswordPage = (it: {
@@ -143,7 +141,7 @@ export const totpSetUp = (it: {
   readonly qr: string;
   readonly secret: string;
 }): Html => html`<div class="qr">${new Html(it.qr)}</div>
-<p>Or type this key into the app: <code>${it.secret.replace(/(.{4})(?=.)/g, '$1 ')}</code></p>`;
+<p>Scan this with the app, or type the key into it: <code>${it.secret.replace(/(.{4})(?=.)/g, '$1 ')}</code></p>`;
 
 /** For who must have a second factor and has none yet. */
 export const enrolPage = (it: {
@@ -155,7 +153,7 @@ export const enrolPage = (it: {
 }): Page => ({
   title: 'Set up your authenticator app',
   body: html`<h1>Set up your authenticator app</h1>
-<p class="lead">${it.application} asks for a second proof that it is you. Scan this with an authenticator app on your phone.</p>
+<p class="lead">${it.application} asks for a second proof that it is you: six digits that an authenticator app on your phone shows.</p>
 ${it.problem !== undefined && note('bad', it.problem)}
 ${totpSetUp(it)}
 <form method="post" action="${it.action}/enrol">
@@ -189,7 +187,7 @@ ${who(it)}
 ${it.support !== undefined && html`<p>Questions about ${it.application}? Ask <a href="mailto:${it.support}">${it.support}</a>.</p>`}
 <div class="stack">
 <form method="post" action="${it.action}/consent" class="stack"><button>Continue</button></form>
-<form method="post" action="${it.action}/cancel" class="stack"><button class="plain">Cancel</button></form>
+<form method="post" action="${it.action}/cancel" class="stack"><button class="quiet">Cancel</button></form>
 </div>`,
 });
 

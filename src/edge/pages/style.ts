@@ -1,4 +1,7 @@
-/** The one style sheet of all pages: calm, readable at any size, light or dark as the person's system is. */
+/**
+ * The one style sheet of all pages: calm, readable at any size, light or dark as the person's system is. It is one line,
+ * because HAProxy escapes line breaks in what it sends for us, and its digest stands in the pages' policy.
+ */
 export const style = `
 :root{color-scheme:light dark;--ground:#f3f4f1;--card:#fff;--ink:#1c211d;--soft:#5b635d;--line:#d5d9d3;--accent:#1f5f4a;--on-accent:#fff;--wash:#e8f0ec;--bad:#9d2b22;--bad-wash:#fbecea;--good:#1f5f4a;--good-wash:#e8f0ec}
 @media(prefers-color-scheme:dark){:root{--ground:#141816;--card:#1c211f;--ink:#e8ece9;--soft:#a2aca6;--line:#353d39;--accent:#86cdb1;--on-accent:#10231c;--wash:#22302a;--bad:#f1a49c;--bad-wash:#39211f;--good:#86cdb1;--good-wash:#22302a}}
@@ -9,7 +12,7 @@ main{width:100%;max-width:26rem;background:var(--card);border:1px solid var(--li
 main.wide{max-width:40rem}
 .mark{display:flex;align-items:center;gap:.6rem;margin:0 0 1.5rem;color:var(--soft);font-size:.9rem}
 .mark svg{width:1.35rem;height:1.35rem;color:var(--accent);flex:none}
-h1{font-size:1.5rem;line-height:1.25;font-weight:600;letter-spacing:-.01em;margin:0 0 .5rem;overflow-wrap:anywhere}
+h1{text-wrap:balance;font-size:1.5rem;line-height:1.25;font-weight:600;letter-spacing:-.01em;margin:0 0 .5rem;overflow-wrap:anywhere}
 h2{font-size:1.05rem;line-height:1.35;font-weight:600;margin:0 0 .25rem}
 p{margin:0 0 1rem}
 p.lead{color:var(--soft);margin-bottom:1.5rem}
@@ -23,11 +26,19 @@ input.code{font-size:1.35rem;letter-spacing:.3em;font-variant-numeric:tabular-nu
 button,.button{display:inline-flex;align-items:center;justify-content:center;gap:.5rem;min-height:2.75rem;font:inherit;font-weight:600;text-decoration:none;cursor:pointer;border-radius:.5rem;padding:.5rem 1.15rem;border:1px solid var(--accent);background:var(--accent);color:var(--on-accent)}
 button.plain,.button.plain{background:transparent;color:var(--ink);border-color:var(--line);font-weight:550}
 button.plain:hover,.button.plain:hover{background:var(--wash)}
+button.quiet{background:transparent;color:var(--soft);border-color:transparent;font-weight:550;min-height:2.5rem}
+button.quiet:hover{color:var(--ink);background:var(--wash)}
+details summary{display:inline-flex;align-items:center;min-height:2.75rem;cursor:pointer;font-weight:600;border:1px solid var(--line);border-radius:.5rem;padding:.5rem 1.15rem}
+details[open] summary{margin-bottom:1.25rem}
+summary:hover{background:var(--wash)}
 button.risk{background:transparent;color:var(--bad);border-color:var(--line)}
 button:hover{filter:brightness(1.06)}
 .row{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
 .stack{display:flex;flex-direction:column;gap:.75rem}
 .stack>*{width:100%}
+form+form{margin-top:.75rem}
+.stack form+form{margin-top:0}
+#passkey+form{margin-top:1rem}
 .note{border-radius:.5rem;padding:.75rem .9rem;margin:0 0 1.25rem;background:var(--wash)}
 .note p:last-child{margin:0}
 .note.bad{background:var(--bad-wash);color:var(--bad)}
@@ -50,4 +61,4 @@ a{color:var(--accent)}
 footer{max-width:40rem;margin-top:1.25rem;color:var(--soft);font-size:.85rem;text-align:center;overflow-wrap:anywhere}
 [hidden]{display:none!important}
 @media(max-width:30rem){body{padding-top:1rem}main{padding:1.5rem 1.25rem}button,.button{width:100%}}
-`.trim();
+`.replaceAll('\n', '');
