@@ -138,7 +138,9 @@ export class Memory {
     this.#pusher.broadcast([setInMap(this.#places.services, [service, value])]);
   }
 
+  /** A service that is protected no more, or not there: what was decided counts no more, either. */
   drop(service: string): void {
+    this.renew(service, '');
     this.#epochs.delete(service);
   }
 
