@@ -4,6 +4,7 @@ import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { certificateFile, filesOf } from './files.ts';
 import type { Certificate, HaproxyInput } from './input.ts';
+import { issuedFor } from './own.ts';
 import { haproxyPaths, NO_STATES } from './paths.ts';
 import { rejection } from './rejection.ts';
 
@@ -14,7 +15,7 @@ export async function checkWith(machine: Machine, input: HaproxyInput): Promise<
   const paths = haproxyPaths({ run: scratch, state: scratch }, input.project);
   try {
     await mkdir(scratch, { recursive: true, mode: 0o700 });
-    const files = filesOf(input, paths, machine.unseal);
+    const files = filesOf(input, paths, machine.unseal, await issuedFor(machine, input));
     for (const [path, text] of files) await machine.writeFile(path, text, 0o600);
     await machine.writeFile(paths.states, NO_STATES, 0o600);
     const { code, stdout, stderr } = await machine.exec(['haproxy', '-c', '-f', paths.config]);

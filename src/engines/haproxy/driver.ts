@@ -7,6 +7,7 @@ import { checkWith } from './check.ts';
 import { filesOf } from './files.ts';
 import { makeFolders } from './folders.ts';
 import { HaproxyInput } from './input.ts';
+import { issuedFor } from './own.ts';
 import { type HaproxyPaths, haproxyPaths, NO_STATES } from './paths.ts';
 import { loadedOf } from './remembered.ts';
 import { ask, parseRows } from './runtime.ts';
@@ -26,7 +27,7 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
     const { input } = wanted;
     const paths = haproxyPaths(machine, input.project);
     await makeFolders(machine, wanted.id, paths);
-    const files = filesOf(input, paths, machine.unseal);
+    const files = filesOf(input, paths, machine.unseal, await issuedFor(machine, input));
     if ((await readFile(paths.states, 'utf8').catch(() => '')) === '') {
       await machine.writeFile(paths.states, NO_STATES, 0o640);
     }

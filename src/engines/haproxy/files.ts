@@ -1,7 +1,8 @@
+import type { Issued } from '#core/machine.ts';
 import { certificateList } from './frontend.ts';
 import { AGENT, memoryFiles, protectsAny } from './iap.ts';
 import { renderAgent, spoePath } from './iap-agent.ts';
-import type { HaproxyInput } from './input.ts';
+import type { HaproxyInput, OwnFront } from './input.ts';
 import { mapsOf, mapText } from './maps.ts';
 import { pageOf, pageStatuses } from './pages.ts';
 import type { HaproxyPaths } from './paths.ts';
@@ -12,12 +13,18 @@ export function filesOf(
   input: HaproxyInput,
   paths: HaproxyPaths,
   open: (sealed: string) => string,
+  issued: ReadonlyMap<string, Issued> = new Map(),
 ): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const status of pageStatuses) files.set(`${paths.pages}/${status}.html`, pageOf(status));
   for (const [name, pairs] of mapsOf(input)) files.set(`${paths.maps}/${name}`, mapText(pairs));
   for (const it of input.certificates) {
     files.set(certificateFile(it.name, paths), `${it.chain.trimEnd()}\n${open(it.key).trimEnd()}\n`);
+  }
+  for (const front of input.own) {
+    const own = issued.get(front.name);
+    if (own !== undefined)
+      files.set(ownFile(front, paths), `${own.certificate.trimEnd()}\n${own.privateKey.trimEnd()}\n`);
   }
   for (const frontend of input.frontends) {
     if (frontend.tls === undefined) continue;
@@ -31,3 +38,7 @@ export function filesOf(
 }
 
 export const certificateFile = (name: string, paths: HaproxyPaths): string => `${paths.certificates}/${name}.pem`;
+
+/** The file of the certificate that a front end of our own shows. */
+export const ownFile = ({ name, certificate }: OwnFront, paths: HaproxyPaths): string =>
+  certificate === undefined ? `${paths.certificates}/own.${name}.pem` : certificateFile(certificate, paths);

@@ -41,7 +41,7 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
 }
 
 /** What no client has a say in. They run before anything else looks at the request. */
-const cleaningRules: readonly string[] = [
+export const cleaningRules: readonly string[] = [
   // Many applications take `_` for `-`, so that a name with one could stand for a header of ours.
   'http-request del-header _ -m sub',
   'http-request del-header x-goog- -m beg',

@@ -158,6 +158,16 @@ export const BackendService = z.strictObject({
 });
 export type BackendService = z.infer<typeof BackendService>;
 
+export const OwnFront = z.strictObject({
+  id: ResourceKeyText,
+  name: Label,
+  address: Address,
+  port: z.int().min(1).max(65535),
+  names: z.array(HostName).min(1).max(20).describe('Host names that it answers for; requests for others are refused.'),
+  certificate: Label.optional().describe('None: the deployment’s authority issues one for these names.'),
+});
+export type OwnFront = z.infer<typeof OwnFront>;
+
 export const HaproxyInput = z.strictObject({
   project: z.string().regex(/^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$/),
   namespace: NamespaceName,
@@ -168,7 +178,7 @@ export const HaproxyInput = z.strictObject({
   routes: z.array(RouteMap).max(500),
   certificates: z.array(Certificate).max(2000),
   services: z.array(BackendService).max(2000),
-  edgeHosts: z.array(HostName).max(100).describe('Host names that the edge service answers for: sign-in, tunnels.'),
+  own: z.array(OwnFront).max(100).describe('Front ends of Vauban itself: the edge service answers.'),
 });
 export type HaproxyInput = z.infer<typeof HaproxyInput>;
 
@@ -179,5 +189,5 @@ export type HaproxyFragment = { readonly project: string; readonly after?: reado
   | { readonly route: RouteMap }
   | { readonly certificate: Certificate }
   | { readonly service: BackendService }
-  | { readonly edgeHost: string }
+  | { readonly own: OwnFront }
 );

@@ -32,7 +32,13 @@ test.skipIf(!installed)('the real engine accepts it without a warning', () => {
   try {
     const here = haproxyPaths({ run: folder, state: folder }, 'lab');
     const certificates = ['first', 'second'].map((name) => selfSigned(folder, name));
-    for (const [path, text] of filesOf({ ...sample, certificates }, here, (it) => it)) {
+    const issued = new Map(
+      sample.own.map(({ name }) => {
+        const { chain, key } = selfSigned(folder, name);
+        return [name, { certificate: chain, privateKey: key }];
+      }),
+    );
+    for (const [path, text] of filesOf({ ...sample, certificates }, here, (it) => it, issued)) {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, text);
     }

@@ -4,6 +4,7 @@ import { frontendSection } from './frontend.ts';
 import { decidingSections } from './iap.ts';
 import type { HaproxyInput, Server } from './input.ts';
 import { NOT_FOUND } from './names.ts';
+import { ownSections } from './own.ts';
 import { engineStatuses, PAGE_TYPE } from './pages.ts';
 import type { HaproxyPaths } from './paths.ts';
 import { isNamed } from './server.ts';
@@ -36,6 +37,7 @@ const sectionsOf = (input: HaproxyInput, paths: HaproxyPaths): readonly Section[
   defaultsSection(paths),
   resolverSection(input),
   ...input.frontends.map((it) => frontendSection(it, input, paths)),
+  ...ownSections(input, paths),
   ...input.services.flatMap((it) => serviceSections(it, input, paths)),
   ...redirectSections(input),
   notFoundSection(paths),

@@ -80,7 +80,15 @@ export const sample: HaproxyInput = {
     },
   ],
   certificates: [],
-  edgeHosts: [],
+  own: [
+    {
+      id: 'lab/identityProvider/people',
+      name: 'people',
+      address: '203.0.113.9',
+      port: 443,
+      names: ['accounts.lab.internet'],
+    },
+  ],
   services: [
     {
       ...service('api'),

@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { hashOf } from '#lib/hash.ts';
+import { ownFile } from './files.ts';
 import { sweep, writeFiles } from './folders.ts';
 import type { HaproxyInput } from './input.ts';
 import { command, NeedsReload, replaceCertificates, replaceMaps } from './live.ts';
@@ -53,6 +54,8 @@ interface Change {
 /** False: the runtime interface could not. */
 async function live({ machine, input, paths }: TakeUp, change: Change): Promise<boolean> {
   try {
+    const renewed = input.own.find((it) => change.changed.has(ownFile(it, paths)));
+    if (renewed !== undefined) throw new NeedsReload(`the certificate of ${renewed.name} is another one`);
     await replaceCertificates(input, paths, change);
     await replaceMaps(input, paths, change.changed);
     await changeServers(machine, input, paths);

@@ -3,6 +3,7 @@ import type { BackendService, HaproxyFragment } from '#engines/haproxy/input.ts'
 import { linkId } from '#engines/link/assemble.ts';
 import { healthCheck, toCheck } from '../health-check/kind.ts';
 import { edgeLinkId } from '../network/edge.ts';
+import { toGoogleFront } from '../network/google.ts';
 import { headerOf } from './check.ts';
 import { networksOf, type Service, serversOf } from './servers.ts';
 
@@ -10,6 +11,7 @@ export function toHaproxy(service: Service, snapshot: Snapshot): readonly Haprox
   const { project, name, spec } = service;
   const [asked] = spec.healthChecks;
   return [
+    ...(spec.iap?.enabled === true ? [{ project, own: toGoogleFront(keyOf(service)) }] : []),
     {
       project,
       after: networksOf(service, snapshot).map((it) => linkId(edgeLinkId(project, it))),

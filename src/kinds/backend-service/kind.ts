@@ -2,6 +2,7 @@ import { keyOf } from '#core/resource.ts';
 import { numericId } from '../allocation.ts';
 import { defineKind, type Seen } from '../define.ts';
 import { toEdgeLink, toEdgeNamespace } from '../network/edge.ts';
+import { GOOGLE_FRONT, toGoogleNames, toGoogleRoute } from '../network/google.ts';
 import { checkService } from './check.ts';
 import { toEdge } from './edge.ts';
 import { toHaproxy } from './haproxy.ts';
@@ -27,8 +28,16 @@ export const backendService = defineKind<BackendServiceSpec, BackendServiceAssig
     { title: 'ERRORS', value: (_, { values }) => errorsOf(values) },
   ],
   feeds: {
-    namespace: ({ project }) => [toEdgeNamespace(project)],
-    link: (service, snapshot) => networksOf(service, snapshot).map((it) => toEdgeLink(service.project, it, snapshot)),
+    namespace: ({ project, spec }) => [toEdgeNamespace(project, spec.iap?.enabled === true ? [GOOGLE_FRONT] : [])],
+    link: (service, snapshot) =>
+      networksOf(service, snapshot).flatMap((it) => [
+        toEdgeLink(service.project, it, snapshot),
+        ...(service.spec.iap?.enabled === true ? [toGoogleRoute(service.project, it)] : []),
+      ]),
+    dnsmasq: (service, snapshot) =>
+      service.spec.iap?.enabled === true
+        ? networksOf(service, snapshot).map((it) => toGoogleNames(service.project, it))
+        : [],
     haproxy: toHaproxy,
     metadata: toMetadata,
     edge: toEdge,

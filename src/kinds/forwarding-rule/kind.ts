@@ -1,9 +1,8 @@
 import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
-import type { Frontend, HaproxyFragment } from '#engines/haproxy/input.ts';
-import { linkId } from '#engines/link/assemble.ts';
+import type { Frontend } from '#engines/haproxy/input.ts';
 import { defineKind } from '../define.ts';
-import { edgeUplinkId, FRONT_END, toEdgeNamespace, toEdgeUplink } from '../network/edge.ts';
-import { edgeNamespace, INTERNET_ROUTER, internetNamespace, internetResolver } from '../network/fabric.ts';
+import { toEdgeBase, toEdgeNamespace, toEdgeUplink } from '../network/edge.ts';
+import { internetNamespace, internetResolver } from '../network/fabric.ts';
 import { targetHttpProxy } from '../target-http-proxy/kind.ts';
 import { targetHttpsProxy } from '../target-https-proxy/kind.ts';
 import { assign } from './assign.ts';
@@ -37,21 +36,15 @@ export const forwardingRule = defineKind<ForwardingRuleSpec, ForwardingRuleAssig
     namespace: ({ project, assigned }) => [toEdgeNamespace(project, [assigned.address]), internetNamespace],
     dnsmasq: () => [internetResolver],
     link: ({ project, assigned }) => toEdgeUplink(project, assigned.transit, [assigned.address]),
-    haproxy: (rule, snapshot) => toHaproxy(rule, snapshot),
+    haproxy: (rule, snapshot) => [
+      toEdgeBase(rule.project),
+      { project: rule.project, frontend: toFrontend(rule, snapshot) },
+    ],
   },
   example: { 'my-front-end': { targetHttpsProxy: 'my-https-proxy', address: 'static-ip' } },
 });
 
 const minVersions = { TLS_1_0: 'TLSv1.0', TLS_1_1: 'TLSv1.1', TLS_1_2: 'TLSv1.2', TLS_1_3: 'TLSv1.3' } as const;
-
-function toHaproxy(rule: Rule, snapshot: Snapshot): readonly HaproxyFragment[] {
-  const { project } = rule;
-  const base = { namespace: edgeNamespace(project), source: FRONT_END, resolver: INTERNET_ROUTER };
-  return [
-    { project, base, after: [linkId(edgeUplinkId(project))] },
-    { project, frontend: toFrontend(rule, snapshot) },
-  ];
-}
 
 function toFrontend(rule: Rule, snapshot: Snapshot): Frontend {
   const { project, name, spec, assigned } = rule;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ref } from '#core/resource.ts';
 import { Description } from '../fields.ts';
+import type { Front } from './front.ts';
 
 export const ForwardingRuleSpec = z
   .strictObject({
@@ -30,11 +31,6 @@ export const ForwardingRuleSpec = z
 
 export type ForwardingRuleSpec = z.infer<typeof ForwardingRuleSpec>;
 
-export interface ForwardingRuleAssigned {
-  readonly address: string;
+export interface ForwardingRuleAssigned extends Front {
   readonly port: number;
-  /** Address of the project's edge towards the internet; the same for all its front ends. */
-  readonly transit: string;
-  /** Only when it is this rule's own. */
-  readonly externalAddresses: readonly string[];
 }

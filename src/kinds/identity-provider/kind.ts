@@ -3,8 +3,11 @@ import { type Resource, ref, type Snapshot } from '#core/resource.ts';
 import type { EdgeFragment } from '#engines/edge/input.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { secret } from '../fields.ts';
+import { chooseFront, type Front } from '../forwarding-rule/front.ts';
+import { ForwardingRuleSpec } from '../forwarding-rule/spec.ts';
 import { edgeProject } from '../instance/fabric.ts';
 import { DisplayName } from '../user/spec.ts';
+import { signInFeeds } from './front.ts';
 
 const Claim = z.string().regex(/^[A-Za-z0-9_:./-]{1,200}$/, 'not the name of a claim such as email');
 
@@ -46,6 +49,9 @@ export const IdentityProviderSpec = z
       .describe(
         'Internal only: the sslCertificate of that host. None: one is issued by the deployment’s own authority.',
       ),
+    address: ForwardingRuleSpec.shape.address.describe(
+      'Internal only: name of a reserved external address for the sign-in pages, or an address. None: one is chosen and kept.',
+    ),
     issuer: z
       .string()
       .max(500)
@@ -99,13 +105,17 @@ export const IdentityProviderSpec = z
   });
 
 export type IdentityProviderSpec = z.infer<typeof IdentityProviderSpec>;
-type Provider = Resource<IdentityProviderSpec>;
+type Provider = Resource<IdentityProviderSpec, IdentityProviderAssigned>;
 
-export const identityProvider = defineKind<IdentityProviderSpec>({
+/** Only our own pages stand anywhere. */
+export type IdentityProviderAssigned = Partial<Front>;
+
+export const identityProvider = defineKind<IdentityProviderSpec, IdentityProviderAssigned>({
   kind: 'identityProvider',
   plural: 'identityProviders',
   title: 'Identity provider',
   spec: IdentityProviderSpec,
+  assign: (resource, snapshot) => (resource.spec.type === 'internal' ? chooseFront(resource, [], snapshot) : {}),
   check: ({ project, name, spec }, snapshot) => [
     ...checkFields(spec),
     ...checkSingle({ project, name, spec }, snapshot),
@@ -121,9 +131,10 @@ export const identityProvider = defineKind<IdentityProviderSpec>({
   columns: [
     { title: 'TYPE', value: ({ spec }) => spec.type },
     { title: 'ISSUER', value: (it) => issuerOf(it) },
+    { title: 'IP_ADDRESS', value: ({ assigned }) => assigned.address ?? '' },
     { title: 'DOMAINS', value: ({ spec }) => spec.allowedDomains.join(',') },
   ],
-  feeds: { edge: (resource) => toEdge(resource) },
+  feeds: { edge: (resource) => toEdge(resource), ...signInFeeds },
   example: {
     accounts: { label: 'Example account', directories: ['people'] },
     partner: {
@@ -181,7 +192,7 @@ function toEdge(resource: Provider): readonly EdgeFragment[] {
   return [{ project: edgeProject(project), providers: [provider] }];
 }
 
-const internalOnly = ['directories', 'host', 'sslCertificate'] as const;
+const internalOnly = ['directories', 'host', 'sslCertificate', 'address'] as const;
 const externalOnly = ['issuer', 'clientId', 'clientSecret', 'trustedCertificates'] as const;
 
 function checkFields(spec: IdentityProviderSpec): Objection[] {

@@ -1,5 +1,7 @@
 import type { Snapshot } from '#core/resource.ts';
 import { firewallId } from '#engines/firewall/assemble.ts';
+import type { HaproxyFragment } from '#engines/haproxy/input.ts';
+import { linkId } from '#engines/link/assemble.ts';
 import type { LinkFragment } from '#engines/link/input.ts';
 import type { NamespaceFragment } from '#engines/namespace/input.ts';
 import { subnet } from '../subnet/kind.ts';
@@ -41,6 +43,13 @@ export const toEdgeNamespace = (project: string, fronts: readonly string[] = [])
     'net.ipv4.ip_unprivileged_port_start': 0,
   },
   addresses: [...own, ...fronts.map((it) => `${it}/32`)],
+});
+
+/** What every load balancer of a project begins with, whoever asks for it. */
+export const toEdgeBase = (project: string): HaproxyFragment => ({
+  project,
+  base: { namespace: edgeNamespace(project), source: FRONT_END, resolver: INTERNET_ROUTER },
+  after: [linkId(edgeUplinkId(project))],
 });
 
 export const edgeUplinkId = (project: string): string => `edge/${project}/internet`;
