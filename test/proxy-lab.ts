@@ -116,6 +116,7 @@ export function site(fields: Partial<HaproxyInput> = {}): HaproxyInput {
     ],
     routes: [{ id: 'lab/urlMap/site', name: 'site', otherwise: { service: 'web' }, hosts: [], matchers: [] }],
     services: [service('web')],
+    edgeHosts: [],
     own: [],
     ...fields,
     certificates,

@@ -18,6 +18,7 @@ export const assembleHaproxy: Assemble<HaproxyFragment, HaproxyInput> = (fragmen
       routes: unique(parts.flatMap((it) => ('route' in it ? [it.route] : []))),
       certificates: unique(parts.flatMap((it) => ('certificate' in it ? [it.certificate] : []))),
       services: unique(parts.flatMap((it) => ('service' in it ? [it.service] : []))),
+      edgeHosts: [...new Set(parts.flatMap((it) => ('edgeHost' in it ? [it.edgeHost] : [])))].sort(),
       own: unique(parts.flatMap((it) => ('own' in it ? [it.own] : []))),
     };
     const needs = [...new Set([namespaceId(input.namespace), ...input.after])].sort();

@@ -190,7 +190,7 @@ function signInRules(condition: string): readonly string[] {
 
 /** Further sections: the agent, the pages of the edge service, the table. */
 export function decidingSections(input: HaproxyInput, paths: HaproxyPaths): readonly Section[] {
-  if (!protectsAny(input) && input.own.length === 0) return [];
+  if (!protectsAny(input) && input.own.length + input.edgeHosts.length === 0) return [];
   const edge = edgePathsOf(input, paths);
   const pages = {
     head: `backend ${PAGES}`,

@@ -178,6 +178,10 @@ export const HaproxyInput = z.strictObject({
   routes: z.array(RouteMap).max(500),
   certificates: z.array(Certificate).max(2000),
   services: z.array(BackendService).max(2000),
+  edgeHosts: z
+    .array(HostName)
+    .max(100)
+    .describe('Host names that the edge service answers for on every front end of the site: tunnels.'),
   own: z.array(OwnFront).max(100).describe('Front ends of Vauban itself: the edge service answers.'),
 });
 export type HaproxyInput = z.infer<typeof HaproxyInput>;
@@ -189,5 +193,6 @@ export type HaproxyFragment = { readonly project: string; readonly after?: reado
   | { readonly route: RouteMap }
   | { readonly certificate: Certificate }
   | { readonly service: BackendService }
+  | { readonly edgeHost: string }
   | { readonly own: OwnFront }
 );

@@ -1,4 +1,5 @@
 import { byText } from '#lib/text.ts';
+import { PAGES } from './iap.ts';
 import type { Certificate, Destination, Frontend, HaproxyInput, RouteMap } from './input.ts';
 import { backendOf } from './names.ts';
 
@@ -10,7 +11,7 @@ export function mapsOf(input: HaproxyInput): ReadonlyMap<string, Pairs> {
   const maps = new Map<string, Pairs>();
   for (const route of input.routes) {
     const names = routeMaps(route.name);
-    maps.set(names.hosts, hosts(route));
+    maps.set(names.hosts, [...edgeHosts(input), ...hosts(route)]);
     maps.set(names.endings, endings(route));
     maps.set(names.paths, paths(route));
     maps.set(names.prefixes, prefixes(route));
@@ -48,6 +49,9 @@ function behind(route: RouteMap, matcher: string): string {
   if (found === undefined) return backendOf(route.otherwise);
   return found.paths.length === 0 ? backendOf(found.otherwise) : `/${found.name}`;
 }
+
+/** Names of our own go before what a route map says of them. */
+const edgeHosts = (input: HaproxyInput): Pairs => input.edgeHosts.map((it) => [it, PAGES] as const);
 
 /** Whole names, and `*` for hosts that nobody names. */
 function hosts(route: RouteMap): Pairs {

@@ -80,6 +80,7 @@ export const sample: HaproxyInput = {
     },
   ],
   certificates: [],
+  edgeHosts: [],
   own: [
     {
       id: 'lab/identityProvider/people',
