@@ -198,7 +198,7 @@ test('processor time and the number of processes end at the machine type', async
     }
     return '';
   };
-  const burning = inside(world, attacker, 'for n in 1 2 3 4; do timeout 10 bash -c "while :; do :; done" & done; wait');
+  const burning = inside(world, attacker, 'for n in 1 2 3 4; do timeout 60 bash -c "while :; do :; done" & done; wait');
   await eventually('it is held back', async () =>
     /nr_throttled [1-9]/.test(await text([`cpu${cgroup}/cpu.stat`, `${cgroup}/cpu.stat`])),
   );
