@@ -76,6 +76,7 @@ function sighting(at: number, session: number): Sighting {
     uri: '/cgi-bin/test-critical',
     http: { method: 'GET', host: '10.0.0.1', userAgent: '() { :; }; /bin/id', status: 404 },
     payload: { base64: 'R0VUIC9jZ2ktYmluL3Rlc3QtY3JpdGljYWwgSFRUUC8xLjENCg==', truncated: false },
+    client: undefined,
     packet: undefined,
   };
 }
@@ -102,6 +103,7 @@ const record = (it: Sighting): FoldRecord => ({
   application: it.application,
   source: it.source.address,
   destination: it.destination.address,
+  client: undefined,
   seenAt: it.seenAt,
   communityId: it.communityId,
   transaction: it.transaction,

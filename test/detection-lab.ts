@@ -104,6 +104,7 @@ export function endpoint(change: Partial<SuricataInput> = {}): Artifact<Suricata
     pack: pack.version,
     siteRules: '',
     homeNetworks: [],
+    proxies: [],
     canary: { address: '192.0.2.53', port: 7, from: 'v' },
     after: [],
     ...change,

@@ -48,6 +48,7 @@ export async function inspect(pack: Pack, trials: readonly Trial[]): Promise<rea
       pack: pack.version,
       siteRules: '',
       homeNetworks: [],
+      proxies: [],
       canary: { address: '192.0.2.1', port: 9, from: 'x' },
       after: [],
     };

@@ -5,6 +5,7 @@ import { pathsOf } from '#engines/suricata/paths.ts';
 import type { Endpoint } from '#kinds/ids-endpoint/fabric.ts';
 import { idsEndpoint } from '#kinds/ids-endpoint/kind.ts';
 import { instance } from '#kinds/instance/kind.ts';
+import { FRONT_END } from '#kinds/network/edge.ts';
 import { parseAddress } from '#lib/ip.ts';
 import { packetsIn, sessionPcap } from '#lib/pcap.ts';
 import { pack } from '../../rules/index.ts';
@@ -29,6 +30,7 @@ export class Detection {
       store: parts.store,
       contextFor: ({ project, network }) => ({
         definitionOf,
+        isProxy: (address) => address === FRONT_END,
         instanceAt: (address) => this.#instances.get(`${project}/${network}/${address}`),
       }),
       retention: () => ({

@@ -20,6 +20,9 @@ const foldFlag = { kind: 'boolean', default: true, brief: 'Show both mirrored co
 
 const upper = (text: string | undefined): Severity | undefined => severities.find((it) => it === text?.toUpperCase());
 
+/** Who really asked, when it came over the load balancer. */
+const sourceOf = ({ source, client }: Pick<Threat, 'source' | 'client'>): string =>
+  client === undefined ? end(source) : `${client.principal ?? client.address} (load balancer)`;
 const end = (it: Threat['source']): string => `${it.instance ?? it.address}${it.port > 0 ? `:${it.port}` : ''}`;
 
 const table: TableOf<Threat> = {
@@ -30,7 +33,7 @@ const table: TableOf<Threat> = {
     { title: 'TIME', value: (it) => it.alertTime.slice(0, 19) },
     { title: 'SEVERITY', value: (it) => it.severity },
     { title: 'NAME', value: (it) => it.name },
-    { title: 'SOURCE', value: (it) => end(it.source) },
+    { title: 'SOURCE', value: (it) => sourceOf(it) },
     { title: 'DESTINATION', value: (it) => end(it.destination) },
     { title: 'COUNT', value: (it) => String(it.repeatCount) },
     { title: 'SESSION', value: (it) => it.sessionId },
@@ -133,9 +136,9 @@ function remember(shown: Map<string, number>, { id, repeatCount }: Threat): void
 }
 
 function lineOf(threat: Threat): string {
-  const { alertTime, severity, name, source, destination, repeatCount } = threat;
+  const { alertTime, severity, name, destination, repeatCount } = threat;
   const times = repeatCount > 1 ? `  x${repeatCount}` : '';
-  return `${alertTime.slice(0, 19)}  ${severity.padEnd(13)}  ${name}  ${end(source)} -> ${end(destination)}${times}`;
+  return `${alertTime.slice(0, 19)}  ${severity.padEnd(13)}  ${name}  ${sourceOf(threat)} -> ${end(destination)}${times}`;
 }
 
 /** The command that shows the log entries of a threat: its own and, where it was seen twice, that of the other copy. */
@@ -145,6 +148,13 @@ export function logCommand({ id, twin }: Pick<Threat, 'id' | 'twin'>, project?: 
   const when = twin === undefined ? `timestamp="${first}"` : `timestamp>="${first}" AND timestamp<="${last}"`;
   const which = twin === undefined ? `"${id}"` : `(${ids.map((it) => `"${it}"`).join(' OR ')})`;
   const filter = `log_id("${logIds.threat}") AND ${when} AND insertId=${which}`;
+  return `vauban logs read ${project === undefined ? '' : `--project ${project} `}'${filter}'`;
+}
+
+/** The command that shows the request of a threat in the load balancer's log. */
+export function requestCommand({ client }: Pick<Threat, 'client'>, project?: string): string | undefined {
+  if (client?.requestId === undefined) return undefined;
+  const filter = `log_id("${logIds.requests}") AND jsonPayload.requestId="${client.requestId}"`;
   return `vauban logs read ${project === undefined ? '' : `--project ${project} `}'${filter}'`;
 }
 
@@ -179,6 +189,8 @@ const describe = buildCommand({
     const { payload, packet, ...rest } = threat;
     this.print(toYaml(rest));
     this.print(`log: ${logCommand(threat, flags.project)}`);
+    const request = requestCommand(threat, flags.project);
+    if (request !== undefined) this.print(`request: ${request}`);
     if (payload !== undefined) {
       this.print(`payload${payload.truncated ? ' (cut)' : ''}: |`);
       for (const line of printable(Buffer.from(payload.base64, 'base64'))) this.print(`  ${line}`);

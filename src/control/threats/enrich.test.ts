@@ -150,3 +150,33 @@ test('lines are sorted into threats, canaries, suppressed and malformed ones', (
   expect([...found.suppressed]).toEqual([['exception/any', 1]]);
   expect(found.malformed).toEqual([{ index: 4, reason: 'cut off' }]);
 });
+
+test('behind a load balancer of our own stands somebody; from anybody else such words mean nothing', () => {
+  const proxied = { client: '198.51.100.7', request: 'id-1', person: 'accounts.google.com:alice@example.com' };
+  const context = contextOf({ isProxy: (address) => address === '130.211.0.1' });
+  const clientOf = (address: string, said: object = proxied) => {
+    const seen = enrich(alertOf({ client: { address, port: 4000 }, proxied: said }), context);
+    return 'suppressed' in seen ? seen.suppressed : seen.client;
+  };
+  expect(clientOf('130.211.0.1')).toEqual({
+    address: '198.51.100.7',
+    principal: 'alice@example.com',
+    requestId: 'id-1',
+  });
+  expect(clientOf('192.168.10.10')).toBeUndefined();
+  expect(clientOf('130.211.0.1', { ...proxied, client: 'not an address' })).toBeUndefined();
+  // Somebody who had not signed in: the engine remembers the request's id in that place.
+  expect(clientOf('130.211.0.1', { ...proxied, person: 'id-1' })).toEqual({
+    address: '198.51.100.7',
+    requestId: 'id-1',
+  });
+});
+
+test('an exception for a client holds also when it comes over the load balancer', () => {
+  const exceptions = [{ source: '198.51.100.0/24', owner: 'a', reason: 'b' }];
+  const context = contextOf({ isProxy: () => true, endpoint: { ...endpoint, exceptions } });
+  const seen = (client: string) =>
+    enrich(alertOf({ client: { address: '130.211.0.1', port: 1 }, proxied: { client } }), context);
+  expect(seen('198.51.100.7')).toMatchObject({ suppressed: 'exception' });
+  expect(seen('203.0.113.7')).not.toHaveProperty('suppressed');
+});

@@ -1,7 +1,17 @@
 import type { EveAlert, EveEnd, EveFlow, EveHttp } from '#engines/suricata/eve.ts';
 import { contains, parseAddress, parsePrefix } from '#lib/ip.ts';
 import { applicationName } from './applications.ts';
-import type { Bytes, End, EndpointName, Session, Severity, Side, Sighting, ThreatDefinition } from './threat.ts';
+import type {
+  Bytes,
+  End,
+  EndpointName,
+  Requester,
+  Session,
+  Severity,
+  Side,
+  Sighting,
+  ThreatDefinition,
+} from './threat.ts';
 import { rankOf } from './threat.ts';
 
 /** A threat that a person does not want to see, and for how long. Every criterion that is given must hold. */
@@ -27,6 +37,8 @@ export interface EnrichmentContext {
   readonly endpoint: EndpointSettings;
   /** Which mirrored copy an interface of the engine receives. */
   sideOf(networkInterface: string): Side | undefined;
+  /** Whether an address is a load balancer of our own, whose word about clients counts. */
+  isProxy?(address: string): boolean;
   /** The instance that has an address in the endpoint's network. */
   instanceAt(address: string): string | undefined;
   /** The same object for the same rule, because stores keep a definition once; see {@link catalogueOf}. */
@@ -49,7 +61,8 @@ export function enrich(alert: EveAlert, context: EnrichmentContext): Sighting | 
   const { endpoint } = context;
   const definition = context.definitionOf(alert);
   if (rankOf(definition.severity) < rankOf(endpoint.severity)) return { suppressed: 'below-severity' };
-  const exception = endpoint.exceptions.find((it) => excepts(it, definition.threatId, alert));
+  const client = clientOf(alert, context);
+  const exception = endpoint.exceptions.find((it) => excepts(it, definition.threatId, { alert, client }));
   if (exception !== undefined) return { suppressed: 'exception', exception };
   const uri = uriOf(alert.http);
   return {
@@ -70,6 +83,7 @@ export function enrich(alert: EveAlert, context: EnrichmentContext): Sighting | 
     uriOrFilename: shortOf(uri, alert).slice(0, limits.text),
     uri: uri?.slice(0, limits.uri),
     http: alert.http === undefined ? undefined : requestOf(alert.http),
+    client,
     payload: bytes(alert.payload, limits.payload),
     packet: bytes(alert.packet, limits.packet),
   };
@@ -92,10 +106,31 @@ export const sessionOf = (flow: EveFlow, context: EnrichmentContext): Session =>
   packets: flow.packetsToServer + flow.packetsToClient,
 });
 
-function excepts(it: ThreatException, threatId: string, alert: EveAlert): boolean {
+/** Only what a load balancer of our own has sent says who is behind it; anybody can write such headers. */
+function clientOf({ client, proxied }: EveAlert, { isProxy }: EnrichmentContext): Requester | undefined {
+  const address = proxied?.client;
+  if (address === undefined || parseAddress(address) === undefined || isProxy?.(client.address) !== true)
+    return undefined;
+  // `accounts.google.com:alice@example.com`: who vouches for the person, and the person.
+  const principal = /^[^:@\s]{1,100}:(\S+@\S+)$/.exec(proxied?.person ?? '')?.[1];
+  const requestId = proxied?.request;
+  return {
+    address,
+    ...(principal === undefined ? {} : { principal: principal.slice(0, limits.text) }),
+    ...(requestId === undefined ? {} : { requestId: requestId.slice(0, 36) }),
+  };
+}
+
+interface Seen {
+  readonly alert: EveAlert;
+  readonly client: Requester | undefined;
+}
+
+function excepts(it: ThreatException, threatId: string, { alert, client }: Seen): boolean {
   if (it.threatId !== undefined && it.threatId !== threatId) return false;
   if (it.until !== undefined && alert.at >= it.until) return false;
-  return matches(it.source, alert.client.address) && matches(it.destination, alert.server.address);
+  const sources = [alert.client.address, ...(client === undefined ? [] : [client.address])];
+  return sources.some((address) => matches(it.source, address)) && matches(it.destination, alert.server.address);
 }
 
 /** An exception that cannot be read hides nothing. */

@@ -30,7 +30,9 @@ export interface FeedHealth extends FollowerHealth {
 export interface FeedSurroundings {
   readonly store: ThreatStore;
   /** Address and rule lookups for an endpoint; asked once for every batch, so that changes show at once. */
-  readonly contextFor: (endpoint: EndpointSettings) => Pick<EnrichmentContext, 'instanceAt' | 'definitionOf'>;
+  readonly contextFor: (
+    endpoint: EndpointSettings,
+  ) => Pick<EnrichmentContext, 'instanceAt' | 'definitionOf' | 'isProxy'>;
   readonly onStored: (folded: Folded, sessions: readonly Session[]) => void;
   readonly onCanary: (endpoint: EndpointSettings, alert: EveAlert) => void;
   /** Milliseconds since 1970. */

@@ -208,3 +208,12 @@ describe('folding', () => {
     expect(folding.take([at(1, { source: { address: '10.0.0.99', port: 1 } })]).opened).toHaveLength(0);
   });
 });
+
+test('two clients behind the load balancer are two threats, though their source is one', () => {
+  const from = (address: string) => sightingOf({ client: { address } });
+  const { opened } = new Folding().take([from('198.51.100.7'), from('198.51.100.8'), from('198.51.100.7')]);
+  expect(opened.map(({ record }) => [record.client, record.count])).toEqual([
+    ['198.51.100.7', 2],
+    ['198.51.100.8', 1],
+  ]);
+});

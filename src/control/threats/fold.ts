@@ -10,6 +10,8 @@ export interface FoldRecord {
   readonly application: string;
   readonly source: string;
   readonly destination: string;
+  /** Address of the client behind a load balancer. */
+  readonly client: string | undefined;
   readonly seenAt: Side | undefined;
   readonly communityId: string | undefined;
   readonly transaction: number | undefined;
@@ -51,7 +53,7 @@ export interface FoldOptions {
 }
 
 /**
- * Folds alerts into threats: the same source, destination, application and threat in the same mirrored copy within the
+ * Folds alerts into threats: the same source (and client behind it), destination, application and threat in the same mirrored copy within the
  * window is one threat with a count; the two copies of a threat are linked. It does no I/O and reads no clock, so the
  * same alerts give the same threats however they are cut into batches. When a batch could not be stored, throw the
  * folding away and build it again from the store.
@@ -176,6 +178,7 @@ const recordOf = (sighting: Sighting): FoldRecord => ({
   application: sighting.application,
   source: sighting.source.address,
   destination: sighting.destination.address,
+  client: sighting.client?.address,
   seenAt: sighting.seenAt,
   communityId: sighting.communityId,
   transaction: sighting.transaction,
@@ -186,10 +189,10 @@ const recordOf = (sighting: Sighting): FoldRecord => ({
   folded: false,
 });
 
-type Keyed = Pick<FoldRecord, 'definition' | 'seenAt' | 'application' | 'source' | 'destination'>;
+type Keyed = Pick<FoldRecord, 'definition' | 'seenAt' | 'application' | 'source' | 'destination' | 'client'>;
 
 const keyOf = ({ project, name }: EndpointName, it: Keyed): string =>
-  `${project}/${name} ${it.definition.threatId} ${it.seenAt ?? ''} ${it.application} ${it.source} ${it.destination}`;
+  `${project}/${name} ${it.definition.threatId} ${it.seenAt ?? ''} ${it.application} ${it.source} ${it.destination} ${it.client ?? ''}`;
 
 const foldKey = (it: Sighting): string =>
   keyOf(it.endpoint, {
@@ -198,6 +201,7 @@ const foldKey = (it: Sighting): string =>
     application: it.application,
     source: it.source.address,
     destination: it.destination.address,
+    client: it.client?.address,
   });
 
 const text = (a: string | undefined, b: string | undefined): number => (a === b ? 0 : (a ?? '') < (b ?? '') ? -1 : 1);

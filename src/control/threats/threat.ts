@@ -43,6 +43,13 @@ const Http = z.strictObject({
   status: z.int().min(0).max(999).optional().describe('Status of the answer.'),
 });
 
+const Requester = z.strictObject({
+  address: z.string().describe('IP address of the client itself.'),
+  principal: z.string().optional().describe('Who was signed in: the e-mail address.'),
+  requestId: z.string().optional().describe('Id of the request, also in the log `requests`.'),
+});
+export type Requester = z.infer<typeof Requester>;
+
 const Time = z.iso.datetime({ offset: true });
 
 export const Threat = z
@@ -73,6 +80,7 @@ export const Threat = z
     uriOrFilename: z.string().describe('Last element of the path, or file name; may be empty.'),
     uri: z.string().optional().describe('Whole request target, raw.'),
     http: Http.optional().describe('The request, where it was one.'),
+    client: Requester.optional().describe('Who really asked, when the source is a load balancer of our own.'),
     payload: Bytes.optional().describe('Inspected bytes. Only in the answer for a single threat.'),
     packet: Bytes.optional().describe('Packet that completed the match. Only in the answer for a single threat.'),
   })
@@ -110,6 +118,7 @@ export interface Sighting {
   readonly uriOrFilename: string;
   readonly uri: string | undefined;
   readonly http: z.infer<typeof Http> | undefined;
+  readonly client: Requester | undefined;
   readonly payload: Bytes | undefined;
   readonly packet: Bytes | undefined;
 }

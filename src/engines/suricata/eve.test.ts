@@ -137,3 +137,28 @@ test('times keep their microseconds and lose their time zone', () => {
   expect(microseconds('9023-11-14T22:13:20.027001+0000')).toBeUndefined();
   expect(microseconds(5)).toBeUndefined();
 });
+
+test('what a load balancer said about a request comes along; variables of other rules do not', () => {
+  const line = (metadata: unknown): string =>
+    JSON.stringify({
+      timestamp: '2023-11-14T22:13:20.006000+0000',
+      event_type: 'alert',
+      metadata,
+      ...{ src_ip: '130.211.0.1', src_port: 4000, dest_ip: '10.0.0.5', dest_port: 80, proto: 'TCP' },
+      alert: { signature_id: 1, signature: 'x' },
+    });
+  const proxied = (metadata: unknown) => {
+    const event = parseEve(line(metadata));
+    return event.kind === 'alert' ? event.proxied : event.kind;
+  };
+  const variables = [
+    { other: 'x' },
+    { vauban_client: '198.51.100.7' },
+    { vauban_request: 'r' },
+    { vauban_person: 'p' },
+  ];
+  expect(proxied({ flowvars: variables })).toEqual({ client: '198.51.100.7', request: 'r', person: 'p' });
+  expect(proxied({ flowvars: variables.slice(0, 2) })).toEqual({ client: '198.51.100.7' });
+  for (const odd of [undefined, {}, { flowvars: [] }, { flowvars: [null, 7, []] }, { flowvars: 'x' }, [], 'x'])
+    expect(proxied(odd)).toBeUndefined();
+});

@@ -1,3 +1,5 @@
+import { proxiedVariables } from './proxied.ts';
+
 /**
  * One line of Suricata's EVE file (version 7) as an event. Pure and total: any text gives an answer, nothing throws.
  * This is the only file that knows EVE; fields that it does not name are left out.
@@ -18,6 +20,13 @@ export interface EveHttp {
   readonly protocol?: string;
   readonly userAgent?: string;
   readonly status?: number;
+}
+
+/** Texts of headers, as they came. */
+export interface EveProxied {
+  readonly client?: string;
+  readonly request?: string;
+  readonly person?: string;
 }
 
 /** What alerts and flows have in common. */
@@ -53,6 +62,8 @@ export interface EveAlert extends EveSession {
   readonly fileName?: string;
   /** Name that the session asked for: of the DNS query or in the TLS greeting. */
   readonly serverName?: string;
+  /** What a load balancer said about the request; who believes it looks at the client's address first. */
+  readonly proxied?: EveProxied;
   /** Base64 of the inspected bytes. */
   readonly payload?: string;
   /** Base64 of the packet that completed the match. */
@@ -171,6 +182,7 @@ function alertOf(document: Fields): EveEvent {
     http: http === undefined ? undefined : httpOf(fields(http)),
     fileName: files === undefined ? undefined : text(first(files)?.filename),
     serverName: text(fields(tls)?.sni) ?? (dns === undefined ? undefined : queryOf(fields(dns))),
+    proxied: document.metadata === undefined ? undefined : proxiedOf(fields(document.metadata)),
     payload: text(document.payload),
     packet: text(document.packet),
   });
@@ -208,6 +220,19 @@ function httpOf(http: Fields | undefined): EveHttp | undefined {
     userAgent: text(http.http_user_agent),
     status: whole(http.status),
   });
+}
+
+/** Variables of the session, a list of objects with one key each. */
+function proxiedOf(metadata: Fields | undefined): EveProxied | undefined {
+  if (!Array.isArray(metadata?.flowvars)) return undefined;
+  const variables: Fields = Object.assign({}, ...metadata.flowvars.map((it) => fields(it) ?? {}));
+  const [client, request, person] = [
+    text(variables[proxiedVariables.client]),
+    text(variables[proxiedVariables.request]),
+    text(variables[proxiedVariables.person]),
+  ];
+  if (client === undefined && request === undefined) return undefined;
+  return present<EveProxied>({ client, request, person });
 }
 
 /** EVE has several layouts of a DNS event; each names the query somewhere. */

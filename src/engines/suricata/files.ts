@@ -6,6 +6,7 @@ import { must } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
 import type { SuricataInput } from './input.ts';
 import { type SuricataPaths, userOf } from './paths.ts';
+import { renderProxied } from './proxied.ts';
 import { canaryClass, referenceConfig, renderCanary, renderConfig } from './render.ts';
 
 /** Everything that one engine reads. */
@@ -43,6 +44,7 @@ export async function filesOf(machine: Machine, input: SuricataInput, paths: Sur
       [paths.packRules]: pack.rules,
       [paths.siteRules]: input.siteRules.endsWith('\n') ? input.siteRules : `${input.siteRules}\n`,
       [paths.canaryRules]: renderCanary(input),
+      [paths.proxiedRules]: renderProxied(input),
       [paths.classification]: pack.classification + canaryClass,
       [paths.references]: referenceConfig,
     },

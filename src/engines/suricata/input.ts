@@ -20,6 +20,7 @@ export const SuricataInput = z.strictObject({
     .max(64 * 1024 * 1024)
     .describe("The site's own rules in Suricata's language, one on a line; may be empty."),
   homeNetworks: z.array(Prefix).max(1000).describe('HOME_NET for rules that ask for it; empty: any address.'),
+  proxies: z.array(Address).max(16).describe('Load balancers of our own: what they say about who asked is believed.'),
   canary: z
     .strictObject({
       address: Address.describe('Address that leads to the first collector and to nobody.'),

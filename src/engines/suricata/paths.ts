@@ -16,6 +16,7 @@ export interface SuricataPaths {
   readonly packRules: string;
   readonly siteRules: string;
   readonly canaryRules: string;
+  readonly proxiedRules: string;
   readonly classification: string;
   readonly references: string;
   /** Hash of the rules that the running engine was last told to load; absent while that is uncertain. */
@@ -51,6 +52,7 @@ export function pathsOf(places: Places, input: Pick<SuricataInput, 'name'>): Sur
     packRules: `${folder}/pack.rules`,
     siteRules: `${folder}/site.rules`,
     canaryRules: `${folder}/canary.rules`,
+    proxiedRules: `${folder}/proxied.rules`,
     classification: `${folder}/classification.config`,
     references: `${folder}/reference.config`,
     loaded: `${folder}/loaded`,

@@ -8,6 +8,7 @@ import { assembleSuricata } from './assemble.ts';
 import { carries } from './canary.ts';
 import { SuricataInput } from './input.ts';
 import { pathsOf, userOf } from './paths.ts';
+import { renderProxied } from './proxied.ts';
 import { canaryClass, canarySid, isCanary, referenceConfig, renderCanary, renderConfig } from './render.ts';
 
 const run = promisify(execFile);
@@ -24,6 +25,7 @@ const input: SuricataInput = SuricataInput.parse({
   pack: null,
   siteRules: '',
   homeNetworks: ['192.168.10.0/24', '10.0.0.0/8'],
+  proxies: ['130.211.0.1'],
   canary: { address: '192.0.2.53', port: 7, from: 'net-cloud-ids' },
   after: [],
 });
@@ -32,6 +34,7 @@ const places = { run: '/run/vauban/ab12', state: '/var/lib/vauban/host' };
 test('the configuration is a file that can be read', async () => {
   await expect(renderConfig(input, pathsOf(places, input))).toMatchFileSnapshot('golden/suricata.yaml');
   await expect(renderCanary(input)).toMatchFileSnapshot('golden/canary.rules');
+  await expect(renderProxied(input)).toMatchFileSnapshot('golden/proxied.rules');
 });
 
 test.skipIf(missing)('the real engine accepts the configuration without a warning (needs suricata)', async () => {
@@ -44,6 +47,7 @@ test.skipIf(missing)('the real engine accepts the configuration without a warnin
     const moved = golden.replaceAll(places.run, folder).replaceAll(places.state, folder);
     await writeFile(paths.config, moved);
     await writeFile(paths.canaryRules, renderCanary(input));
+    await writeFile(paths.proxiedRules, renderProxied(input));
     await writeFile(paths.packRules, '');
     await writeFile(paths.siteRules, '');
     await writeFile(paths.classification, canaryClass);

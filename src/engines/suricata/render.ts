@@ -67,7 +67,7 @@ export function renderConfig(input: SuricataInput, paths: SuricataPaths): string
 sensor-name: "${input.name}"
 default-log-dir: "${paths.logs}"
 default-rule-path: "${paths.folder}"
-rule-files: [ canary.rules, pack.rules, site.rules ]
+rule-files: [ canary.rules, proxied.rules, pack.rules, site.rules ]
 classification-file: "${paths.classification}"
 reference-config-file: "${paths.references}"
 vars:

@@ -5,6 +5,7 @@ import { prefix } from '#lib/ip.ts';
 import { address } from '../address/kind.ts';
 import { keepOrChoose } from '../allocation.ts';
 import { defineKind, type Objection } from '../define.ts';
+import { FRONT_END } from '../network/edge.ts';
 import { endpointNamespace, networkNamespace } from '../network/fabric.ts';
 import { privateConnection } from '../private-connection/kind.ts';
 import { ruleSet } from '../rule-set/kind.ts';
@@ -103,6 +104,7 @@ function toSuricata(endpoint: Endpoint, snapshot: Snapshot): SuricataInput {
       .all(subnet, project)
       .filter((it) => it.spec.network === spec.network)
       .map((it) => it.spec.range),
+    proxies: [FRONT_END],
     canary: { address: assigned.address, port: CANARY_PORT, from: networkNamespace(project, spec.network) },
     after: collectorsOf(endpoint).map((which) => linkId(collectorLink(endpoint, which))),
   };

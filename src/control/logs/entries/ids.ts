@@ -33,6 +33,14 @@ export interface ThreatRecord extends EndpointRecord {
   readonly direction: 'client-to-server' | 'server-to-client';
   /** Last element of the path, or empty. */
   readonly uriOrFilename: string;
+  /** Who asked, when the source is a load balancer of our own. */
+  readonly client?:
+    | {
+        readonly address: string;
+        readonly principal?: string | undefined;
+        readonly requestId?: string | undefined;
+      }
+    | undefined;
   readonly cves: readonly string[];
   readonly description: string;
 }
@@ -72,9 +80,17 @@ export function threatEntry(threat: ThreatRecord, envelope: EntryEnvelope): LogE
       uri_or_filename: threat.uriOrFilename,
       ...(threat.cves.length === 0 ? {} : { cves: threat.cves }),
       details: threat.description,
+      ...(threat.client === undefined ? {} : clientFields(threat.client)),
     },
   };
 }
+
+/** Ours: the cloud's detection does not know who stands behind its load balancer. */
+const clientFields = ({ address, principal, requestId }: NonNullable<ThreatRecord['client']>) => ({
+  client_ip_address: address,
+  ...(principal === undefined ? {} : { principal_email: principal }),
+  ...(requestId === undefined ? {} : { request_id: requestId }),
+});
 
 /** An entry of the traffic log as Cloud IDS writes it: every value a text. */
 export function trafficEntry(session: TrafficRecord, envelope: EntryEnvelope): LogEntry {

@@ -14,6 +14,7 @@ export interface Body {
   readonly uriOrFilename: string;
   readonly uri?: string;
   readonly http?: NonNullable<Sighting['http']>;
+  readonly client?: NonNullable<Sighting['client']>;
 }
 
 export interface Evidence {
@@ -33,6 +34,7 @@ export const bodyText = (it: Sighting): string =>
     uriOrFilename: it.uriOrFilename,
     uri: it.uri,
     http: it.http,
+    client: it.client,
   });
 
 export const evidenceText = ({ payload, packet }: Sighting): string | null =>
@@ -46,7 +48,7 @@ function end(words: Words, address: Value | undefined, port: Value | undefined, 
 /** `row` joins threat and detail; evidence is there only when it was asked for. */
 export function threatOf(words: Words, row: Row): Threat {
   const { name: endpoint, project, zone, network } = words.endpointName(row.endpoint);
-  const { communityId, transaction, uri, http, ...body }: Body = JSON.parse(String(row.body));
+  const { communityId, transaction, uri, http, client, ...body }: Body = JSON.parse(String(row.body));
   const evidence: Evidence = typeof row.evidence === 'string' ? JSON.parse(row.evidence) : {};
   const side = sideOf(row.side);
   const firstSeen = timeText(Number(row.first));
@@ -73,12 +75,13 @@ export function threatOf(words: Words, row: Row): Threat {
     folded: row.folded === 1,
     ...(uri === undefined ? {} : { uri }),
     ...(http === undefined ? {} : { http }),
+    ...(client === undefined ? {} : { client }),
     ...evidence,
   };
 }
 
 export function recordOf(words: Words, row: Row): FoldRecord {
-  const { communityId, transaction }: Body = JSON.parse(String(row.body));
+  const { communityId, transaction, client }: Body = JSON.parse(String(row.body));
   return {
     number: Number(row.number),
     endpoint: words.endpointName(row.endpoint),
@@ -87,6 +90,7 @@ export function recordOf(words: Words, row: Row): FoldRecord {
     application: words.textOf(row.application),
     source: addressText(row.source),
     destination: addressText(row.destination),
+    client: client?.address,
     seenAt: sideOf(row.side),
     communityId,
     transaction,
