@@ -8,14 +8,15 @@ import { follow } from '#cli/progress.ts';
 import { readSite } from '#cli/site.ts';
 import type { Operation } from '#control/operations.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
-import { DEFAULT_STATE } from '#core/deployment.ts';
 import { ensureUsers } from '#host/users.ts';
 import { count } from '#lib/text.ts';
 import { scanIsUp } from './deployment.ts';
 import { examine, leftovers, removeLeftovers, requireDead, requireFit } from './doctor.ts';
 import { takeDown } from './down.ts';
 import { installPackages } from './install.ts';
+import { prepareSite } from './prepare.ts';
 import { mebibytes, prune, spares } from './prune.ts';
+import { summary } from './summary.ts';
 import { bringUp, requireRoot } from './up.ts';
 
 const listenFlag = {
@@ -48,14 +49,12 @@ export const up = buildCommand({
   },
   async func(this: Cli, flags: { readonly state?: string; readonly listen?: Settings }, site?: string) {
     requireRoot('up');
+    const say = (text: string): void => this.note(`${this.style.dim('==>')} ${text}`);
+    if (site !== undefined) prepareSite(site, say);
     const files = site === undefined ? undefined : readSite(site);
     const deployment = deploymentOf(this, flags);
     const settings = settingsOf(deployment, flags.listen);
-    const client = await bringUp({
-      deployment,
-      settings,
-      say: (text) => this.note(`${this.style.dim('==>')} ${text}`),
-    });
+    const client = await bringUp({ deployment, settings, say });
     if (files !== undefined) {
       const { operation } = await client.post<{ operation: Operation }>('/v1/apply', { files, message: `up ${site}` });
       await follow(this, client, operation);
@@ -64,79 +63,6 @@ export const up = buildCommand({
     await summary(this, { client, deployment, settings, projects });
   },
 });
-
-interface Standing {
-  readonly client: Awaited<ReturnType<typeof bringUp>>;
-  readonly deployment: Deployment;
-  readonly settings: Settings;
-  readonly projects: readonly string[];
-}
-
-interface Named {
-  readonly name: string;
-  readonly status: { readonly state: string };
-  readonly assigned: { readonly interfaces?: readonly { readonly address: string }[] };
-  readonly spec: Readonly<Record<string, unknown>>;
-}
-
-/** What runs, where the API is, and what to try. */
-async function summary(cli: Cli, { client, deployment, settings, projects }: Standing): Promise<void> {
-  const { style } = cli;
-  for (const project of projects) {
-    const [instances, endpoints] = await Promise.all(
-      ['instances', 'idsEndpoints'].map(
-        async (plural) => (await client.get<{ items: Named[] }>(`/v1/projects/${project}/${plural}`)).items,
-      ),
-    );
-    cli.print(`${style.bold('Project')} ${project}`);
-    const rows = [
-      ...(instances ?? []).map((it) => [
-        '  instance',
-        it.name,
-        (it.assigned.interfaces ?? []).map((leg) => leg.address).join(' '),
-        it.status.state,
-      ]),
-      ...(endpoints ?? []).map((it) => [
-        '  IDS endpoint',
-        it.name,
-        `inspects ${String(it.spec['network'])}`,
-        it.status.state,
-      ]),
-    ];
-    for (const line of aligned(rows)) cli.print(line);
-  }
-  cli.print(
-    `${style.bold('API')}      https://${settings.host}:${settings.port}   token ${deployment.apiFolder}/admin.token`,
-  );
-  cli.print(style.bold('Try'));
-  for (const line of await suggestions(client, projects, deployment)) cli.print(`  ${line}`);
-}
-
-/** Three commands that make sense for what is there. */
-async function suggestions(
-  client: Standing['client'],
-  projects: readonly string[],
-  deployment: Deployment,
-): Promise<string[]> {
-  const [project, ...others] = projects;
-  const flags = [
-    deployment.state === DEFAULT_STATE ? '' : ` --state ${deployment.state}`,
-    others.length > 0 && project !== undefined ? ` --project ${project}` : '',
-  ].join('');
-  const instances =
-    project === undefined ? [] : (await client.get<{ items: Named[] }>(`/v1/projects/${project}/instances`)).items;
-  const from = instances.find((it) => it.name === 'attacker') ?? instances[0];
-  const to = instances.find((it) => it !== from);
-  const address = to?.assigned.interfaces?.[0]?.address;
-  return [
-    ...(from === undefined ? [`sudo ./vauban apply examples/cloud-ids${flags}`] : []),
-    ...(from !== undefined && address !== undefined
-      ? [`sudo ./vauban exec${flags} ${from.name} -- curl -s http://${address}/`]
-      : []),
-    ...(from !== undefined ? [`sudo ./vauban ssh${flags} ${from.name}`] : []),
-    `sudo ./vauban threats list${flags}`,
-  ].slice(0, 3);
-}
 
 export const setup = buildCommand({
   docs: { brief: 'Install what the engines need and check this machine, without starting anything' },

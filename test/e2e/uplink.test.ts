@@ -145,7 +145,7 @@ test('it is ready, notices what is taken away, and mends it; told twice it is th
 
 const reached: Artifact<UplinkInput> = {
   ...wanted,
-  input: { namespace: 'internet', interface: 'up0', reached: ['203.0.113.0/24'] },
+  input: { namespace: 'internet', interface: 'up0', reached: ['192.0.2.1/32', '203.0.113.0/24'] },
 };
 
 test('a machine that may look in reaches hosts at their addresses; they reach neither it nor the world', async () => {

@@ -112,8 +112,11 @@ async function removeResolver(machine: Machine): Promise<void> {
   await rm(configOf(machine), { force: true });
 }
 
+/** Lines as `ip` prints them, but with a length behind the address of a single host, too. */
 const routesOf = async (machine: Machine): Promise<string[]> =>
-  (await machine.exec(['ip', '-4', '-o', 'route', 'show', 'table', 'main'])).stdout.split('\n');
+  (await machine.exec(['ip', '-4', '-o', 'route', 'show', 'table', 'main'])).stdout
+    .split('\n')
+    .map((line) => line.replace(/^([\d.]+) /, '$1/32 '));
 
 /** A prefix that the machine has a way to already, another deployment's or its owner's, is left alone. */
 async function refuseTaken(machine: Machine, { id, input }: Wanted): Promise<void> {
