@@ -1,3 +1,4 @@
+import { canonical } from '#lib/hash.ts';
 import { byText } from '#lib/text.ts';
 import { type Assemble, grouped } from '../fragments.ts';
 import { namespaceId } from '../namespace/assemble.ts';
@@ -10,7 +11,8 @@ export const assembleDns: Assemble<DnsFragment, DnsmasqInput> = (fragments) =>
     const bases = group.fragments.flatMap((it) => ('listen' in it ? [it] : []));
     const [base] = bases;
     if (base === undefined) return [];
-    const records = group.fragments.flatMap((it) => ('record' in it ? [it.record] : []));
+    const given = group.fragments.flatMap((it) => ('record' in it ? [it.record] : []));
+    const records = [...new Map(given.map((it) => [canonical(it), it])).values()];
     const input = {
       namespace,
       listen: base.listen,
