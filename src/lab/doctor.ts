@@ -125,6 +125,7 @@ export function examine(): Finding[] {
     );
   }
   findings.push({ part: 'control groups', ...cgroups() });
+  findings.push({ part: 'HTTP/3', ...http3() });
   const disk = statfsSync(existsSync('/var/lib') ? '/var/lib' : '/');
   const free = (disk.bavail * disk.bsize) / 2 ** 30;
   findings.push({
@@ -137,6 +138,15 @@ export function examine(): Finding[] {
 }
 
 /** Which control groups there are below `top`, and whether instances can be limited by them. */
+/** Nothing is promised that the engine does not have: no front end advertises HTTP/3. */
+function http3(): Pick<Finding, 'state' | 'text'> {
+  const { status, stdout } = run(['haproxy', '-vv']);
+  if (status !== 0) return { state: 'ok', text: 'not offered: HAProxy is not installed yet' };
+  const [version = 'HAProxy'] = /HAProxy version \S+/.exec(stdout) ?? [];
+  const why = /\s\+QUIC\s/.test(stdout) ? 'front ends do not listen for QUIC yet' : `${version} has no QUIC`;
+  return { state: 'ok', text: `not offered: ${why}; HTTP/1.1 and HTTP/2 are` };
+}
+
 export function cgroups(top = cgroupTop): Pick<Finding, 'state' | 'text' | 'fatal'> {
   const controllersOf = (file: string) => textOf(file).trim().split(/\s+/);
   const v2 = existsSync(`${top}/cgroup.controllers`);

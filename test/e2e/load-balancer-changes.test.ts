@@ -261,6 +261,26 @@ test('a server that was known to be ill is not taken for well after a reload', a
   await sleep(300);
 });
 
+test('a certificate that has run out, or begins later, is refused when it is new, and named when it is in use', async () => {
+  const own = certificate('example', ['example.com']);
+  const late = { ...certificate('late'), notAfter: Date.now() - 86_400_000 };
+  await expect(lab.hold(web({}, { certificates: [own, late] }))).rejects.toThrow(/^it ran out on \d{4}-\d\d-\d\d$/);
+  const early = { ...late, notBefore: Date.now() + 86_400_000, notAfter: Date.now() + 9e9 };
+  await expect(lab.hold(web({}, { certificates: [own, early] }))).rejects.toThrow(/^it is not valid before \d{4}/);
+  await lab.hold(web({}, { certificates: [own, { ...late, notAfter: Date.now() + 3000 * 1000 }] }));
+  expect((await lab.look()).details?.['lab/sslCertificate/late']).toBe('it runs out in 0 days');
+  // Time passes; whoever changes something else must be able to.
+  await lab.hold(web({ timeout: 8 }, { certificates: [own, late] }));
+  expect((await lab.look()).details?.['lab/sslCertificate/late']).toBe('it has run out: browsers refuse it');
+});
+
+test('HTTP/3 is not offered, and said so', async () => {
+  const seen = await lab.look();
+  expect(seen.values['lab/targetHttpsProxy/site']?.['http3']).toBe(0);
+  expect(seen.details?.['lab/targetHttpsProxy/site']).toMatch(/HTTP\/3 is not offered/);
+  expect(await lab.curl('-sI', `https://${FRONT}/`)).not.toMatch(/alt-svc/i);
+});
+
 test('private keys can be read by root and the load balancer only', async () => {
   const listing = (await lab.machine.exec(['stat', '-c', '%a %U %G', `${lab.paths.certificates}/example.pem`])).stdout;
   expect(listing.trim()).toBe('640 root vauban-proxy');

@@ -7,6 +7,7 @@ import { checkWith } from './check.ts';
 import { filesOf } from './files.ts';
 import { makeFolders } from './folders.ts';
 import { HaproxyInput } from './input.ts';
+import { addOffers, offersHttp3 } from './offers.ts';
 import { issuedFor } from './own.ts';
 import { type HaproxyPaths, haproxyPaths, NO_STATES } from './paths.ts';
 import { loadedOf } from './remembered.ts';
@@ -54,11 +55,9 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
     const paths = haproxyPaths(machine, held.input.project);
     try {
       if (!isTaken(held.input.project)) await inTurn(held.input.project, () => tidy(machine, held.input, paths));
-      return {
-        artifact: held.id,
-        state: 'ready',
-        ...seenIn(held.input, parseRows(await ask(paths.runtime, 'show stat'))),
-      };
+      const seen = seenIn(held.input, parseRows(await ask(paths.runtime, 'show stat')));
+      addOffers(held.input, seen, { http3: await offersHttp3(machine), now: Date.now() });
+      return { artifact: held.id, state: 'ready', ...seen };
     } catch (error) {
       return failed(`HAProxy does not answer: ${error instanceof Error ? error.message : error}`);
     }
