@@ -38,13 +38,13 @@ const digestOr = (value: string, otherwise: string): string => (/^[A-Za-z0-9_-]{
 /** Total: whatever is missing is empty, and an empty service is known to nobody. */
 export function questionOf(args: Values): Question {
   const credential = digestOr(text(args, 'credential'), 'anonymous');
-  const kind = text(args, 'kind');
+  const [own, proxy] = [text(args, 'token'), text(args, 'proxyToken')];
+  const withoutToken = credential === 'anonymous' ? 'none' : 'cookie';
   const epoch = text(args, 'epoch');
   return {
     credential,
-    kind:
-      kind === 'authorization' || kind === 'proxyAuthorization' ? kind : credential === 'anonymous' ? 'none' : 'cookie',
-    token: text(args, 'token'),
+    kind: proxy !== '' ? 'proxyAuthorization' : own !== '' ? 'authorization' : withoutToken,
+    token: proxy === '' ? own : proxy,
     service: text(args, 'service'),
     epoch: /^[0-9a-z]{1,16}(-[A-Z]{1,8})?$/.test(epoch) ? epoch : '',
     shape: shapeOf(epoch),

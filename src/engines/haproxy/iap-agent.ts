@@ -7,7 +7,7 @@ export const spoePath = ({ folder }: Pick<HaproxyPaths, 'folder'>): string => `$
 /** Name of an argument to what HAProxy puts there; `edge/decision/question.ts` reads them. */
 const args: Readonly<Record<string, string>> = {
   credential: 'var(txn.iap_key)',
-  kind: 'var(txn.iap_kind)',
+  proxyToken: 'var(txn.iap_proxy_token)',
   token: 'var(txn.iap_token)',
   service: 'var(txn.backend)',
   epoch: 'var(txn.iap)',

@@ -4,6 +4,7 @@ import {
   EMAIL_HEADER,
   GENERATED_HEADER,
   ID_HEADER,
+  MODE_PARAMETER,
   OWN_PATHS,
   SESSION_COOKIE,
   SIGN_IN_PATH,
@@ -54,17 +55,23 @@ const lookUp = (key: string, paths: HaproxyPaths, condition = ''): readonly stri
   ];
 };
 
+/** Requests that may outlive a decision, so that the edge service must know of them. */
+const lasting = [
+  '{ req.fhdr(upgrade) -m found }',
+  '{ req.hdr(accept) -m sub text/event-stream }',
+  '{ req.hdr(content-type) -m beg application/grpc }',
+];
+
 const BEARER = "-m beg -i 'bearer '";
 
 /** Rules of a front end behind those that found the service: `txn.backend` names it. */
 export function decidingRules(frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): readonly string[] {
   if (!protectsAny(input)) return [];
   const { services, table } = memory(paths);
-  const token = (header: string, kind: string) => [
-    `http-request set-var(txn.iap_token) req.fhdr(${header}) if !${found('iap_key')} { req.fhdr(${header}) ${BEARER} }`,
-    `http-request set-var(txn.iap_kind) str(${kind}) if !${found('iap_key')} ${found('iap_token')} !${found('iap_kind')}`,
-    `http-request set-var(txn.iap_key) var(txn.iap_token),sha2(256),ub64enc if !${found('iap_key')} ${found('iap_token')}`,
-  ];
+  const token = (header: string, into: string) =>
+    `http-request set-var(txn.${into}) req.fhdr(${header}) if !${found('iap_key')} { req.fhdr(${header}) ${BEARER} }`;
+  const keyFrom = (name: string) =>
+    `http-request set-var(txn.iap_key) var(txn.${name}),sha2(256),ub64enc if !${found('iap_key')} ${found(name)}`;
   return [
     // Absent for services that are not protected.
     `http-request set-var(txn.iap) var(txn.backend),map_str(${services})`,
@@ -72,29 +79,33 @@ export function decidingRules(frontend: Frontend, input: HaproxyInput, paths: Ha
     // Of two cookies one would be judged, and the other passed on.
     `http-request deny status 400 if { req.cook_cnt(${SESSION_COOKIE}) gt 1 }`,
     `http-request set-var(txn.iap_key) req.cook(${SESSION_COOKIE}),sha2(256),ub64enc`,
-    ...token('proxy-authorization', 'proxyAuthorization'),
-    ...token('authorization', 'authorization'),
+    token('proxy-authorization', 'iap_proxy_token'),
+    keyFrom('iap_proxy_token'),
+    token('authorization', 'iap_token'),
+    keyFrom('iap_token'),
     // Zero for sessions that are not in the table: no entry has that.
     `http-request set-var(txn.iap_generation) var(txn.iap_key),table_gpt0(${table})`,
     'http-request set-var(txn.iap_place) var(txn.iap_key),concat(|,txn.iap),concat(|,txn.iap_generation)',
     ...lookUp('txn.iap_place', paths),
-    // These may outlive a decision, so the edge service must know of them.
-    'http-request set-var(txn.iap_lasting) bool(true) if { req.fhdr(upgrade) -m found } or { req.hdr(accept) -m sub text/event-stream } or { req.hdr(content-type) -m beg application/grpc }',
+    // What is asked about although it is remembered: what may outlive a decision, and addresses of our own on any path.
+    `http-request set-var(txn.iap_special) bool(true) if ${lasting.join(' or ')} or { query -m sub ${MODE_PARAMETER}= } or { path -m beg ${OWN_PATHS} }`,
   ];
 }
 
 /** `use_backend` lines that come before the one that all requests take. */
 export function decidingChoices(_frontend: Frontend, input: HaproxyInput): readonly string[] {
   if (!protectsAny(input)) return [];
-  const nobody = `${found('iap')} !${found('iap_key')} !{ var(txn.iap) -m sub ${flags.anybody} }`;
+  const nobody = `!${found('iap_key')} !{ var(txn.iap) -m sub ${flags.anybody} }`;
+  const modes = ['IDENTITY', 'CLEAR_LOGIN_COOKIE'].map((it) => `${MODE_PARAMETER}=${it}`);
+  // The two ways that most requests take come first: each rule costs those that go by it.
   return [
-    `use_backend ${PAGES} if ${found('iap')} { path -m beg ${OWN_PATHS} }`,
-    `use_backend ${PAGES} if ${found('iap')} { query -m sub gcp-iap-mode=IDENTITY gcp-iap-mode=CLEAR_LOGIN_COOKIE }`,
+    `use_backend %[var(txn.backend)] if !${found('iap')}`,
+    `use_backend %[var(txn.backend)] if ${FRESH} !${found('iap_special')}`,
+    `use_backend ${PAGES} if { path -m beg ${OWN_PATHS} }`,
+    `use_backend ${PAGES} if { query -m sub ${modes.join(' ')} }`,
     `use_backend ${ANONYMOUS} if ${nobody} !{ method OPTIONS }`,
     `use_backend ${ANONYMOUS} if ${nobody} !{ var(txn.iap) -m sub ${flags.options} }`,
-    `use_backend %[var(txn.backend)].ask if ${found('iap')} ${found('iap_lasting')}`,
-    `use_backend %[var(txn.backend)].ask if ${found('iap')} { query -m sub gcp-iap-mode=SECURE_TOKEN_TEST }`,
-    `use_backend %[var(txn.backend)].ask if ${found('iap')} !${FRESH}`,
+    'use_backend %[var(txn.backend)].ask',
   ];
 }
 
@@ -108,8 +119,8 @@ export const strippingRules = (input: Pick<HaproxyInput, 'services'>): readonly 
 
 /** A token that was for us is for nobody else. */
 const tokenRules: readonly string[] = [
-  'http-request del-header proxy-authorization if { var(txn.iap_kind) -m str proxyAuthorization }',
-  'http-request del-header authorization if { var(txn.iap_kind) -m str authorization }',
+  `http-request del-header proxy-authorization if ${found('iap_proxy_token')}`,
+  `http-request del-header authorization if ${found('iap_token')}`,
 ];
 
 const rememberedPerson = (paths: HaproxyPaths, condition = ''): readonly string[] => [
@@ -119,6 +130,8 @@ const rememberedPerson = (paths: HaproxyPaths, condition = ''): readonly string[
 
 /** Rules of a protected service's backend, for requests that were allowed before. */
 export const passingRules = (paths: HaproxyPaths): readonly string[] => [
+  // Whichever way a request came here: without a decision in hand it goes no further.
+  `http-request deny status 503 unless ${FRESH}`,
   ...rememberedPerson(paths),
   `http-request set-header ${EMAIL_HEADER} ${ACCOUNTS}:%[var(txn.user)]`,
   `http-request set-header ${ID_HEADER} ${ACCOUNTS}:%[var(txn.iap_who),field(2,|)]`,
@@ -132,11 +145,12 @@ const AMBIGUOUS = '[\\\\;]|//|%(?:2e|2f|5c|3b|00|25)|/\\.{1,2}(?:/|$)';
 /** Rules and filter of its twin, which asks the edge service about each request. */
 export function askingRules(paths: HaproxyPaths): readonly string[] {
   const flagged = (flag: string) => `{ var(txn.iap) -m sub ${flag} }`;
-  const particular = `{ var(txn.iap) -m sub ${flags.address} ${flags.path} } !${found('iap_lasting')}`;
-  const remembered = ` if !${found('iap.verdict')} ${found('iap_extra')} ${FRESH} !${found('iap_lasting')}`;
+  const particular = `{ var(txn.iap) -m sub ${flags.address} ${flags.path} } !${found('iap_special')}`;
+  const remembered = ` if !${found('iap.verdict')} ${found('iap_extra')} ${FRESH}`;
   const generated = `hdr ${GENERATED_HEADER} true hdr x-request-id %[unique-id] hdr cache-control no-store`;
   return [
     `filter spoe engine iap config ${spoePath(paths)}`,
+    `http-request set-var(txn.iap_lasting) bool(true) if ${lasting.join(' or ')}`,
     `http-request return status 400 content-type ${PAGE_TYPE} lf-file ${paths.pages}/400.html ${generated} if ${flagged(flags.path)} { path -m reg -i ${quoted(AMBIGUOUS)} }`,
     // Decisions that count for one address or path only have these in their key.
     `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]' if ${particular}`,
