@@ -55,6 +55,7 @@ export const when = (expression: string) => ({ condition: { title: 'the conditio
 const everything: EdgeInput = {
   project: { id: 'lab', number: '123456789012', namespace: 'edge' },
   services: [webService()],
+  hosts: [],
   bindings: lets(['user:alice@example.com']),
   accessLevels: [],
   providers: [],

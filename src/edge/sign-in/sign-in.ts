@@ -77,8 +77,9 @@ export function startSignIn(
     const { consent, project } = edge.input();
     return { application: consent?.applicationName ?? project.id, support: consent?.supportEmail };
   };
-  mountRelying(edge, { accounts, clients, secrets, surroundings });
-  mountProvider(edge, { accounts, secrets, surroundings });
+  const common = { accounts, secrets, surroundings, seen: new Set<string>() };
+  mountRelying(edge, { ...common, clients });
+  mountProvider(edge, common);
   const stopListening = accounts.onChange(({ email }) => endThoseWhoAreGone(edge, accounts, email));
   return {
     counters: () => ({ identityProviders: clients.list().length }),
@@ -92,11 +93,19 @@ interface Mounting {
   readonly accounts: Accounts;
   readonly secrets: SignInSecrets;
   readonly surroundings: () => Surroundings;
+  readonly seen: Set<string>;
 }
 
 function mountRelying(edge: Edge, it: Mounting & { readonly clients: ProviderClients }): void {
   const attempts = attemptBook(it.secrets.attemptKey, edge.now);
-  const parts = { edge, accounts: it.accounts, clients: it.clients, attempts, surroundings: it.surroundings };
+  const parts = {
+    edge,
+    accounts: it.accounts,
+    clients: it.clients,
+    attempts,
+    surroundings: it.surroundings,
+    seen: it.seen,
+  };
   const answerBackchannel = backchannel(parts);
   const mount = (paths: readonly string[], answer: NonNullable<Parameters<Edge['web']['mount']>[0]['answer']>): void =>
     edge.web.mount({ name: paths[0] ?? '', matches: ({ path }) => paths.includes(path), answer });
@@ -128,7 +137,11 @@ function mountProvider(edge: Edge, it: Mounting): void {
   const storage = providerStorage(edge.database, {
     now: edge.now,
     clientOf: (id) =>
-      clientMetadata(edge.input(), id, { proxySecret: secrets.proxySecret, signInHost: own()?.host ?? '' }),
+      clientMetadata(edge.input(), id, {
+        proxySecret: secrets.proxySecret,
+        signInHost: own()?.host ?? '',
+        seen: it.seen,
+      }),
   });
   const made = (host: string) => {
     const keys = providerKeys(`${edge.paths.state}/provider-keys.json`, edge.now());

@@ -10,12 +10,13 @@ import {
   EdgeSignIn,
 } from './sections/identity.ts';
 import { EdgeProject } from './sections/project.ts';
-import { EdgeService } from './sections/services.ts';
+import { EdgeHost, EdgeService } from './sections/services.ts';
 import { EdgeTunnel } from './sections/tunnel.ts';
 
 /** Sections to which many resources may add. */
 const lists = {
   services: z.array(EdgeService).max(2000),
+  hosts: z.array(EdgeHost).max(20_000).default([]),
   bindings: z.array(EdgeBinding).max(20_000),
   accessLevels: z.array(EdgeAccessLevel).max(2000),
   providers: z.array(EdgeProvider).max(100),

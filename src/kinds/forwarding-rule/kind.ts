@@ -7,6 +7,7 @@ import { targetHttpProxy } from '../target-http-proxy/kind.ts';
 import { targetHttpsProxy } from '../target-https-proxy/kind.ts';
 import { assign } from './assign.ts';
 import { checkRule } from './check.ts';
+import { toEdge } from './edge.ts';
 import { type ForwardingRuleAssigned, ForwardingRuleSpec } from './spec.ts';
 
 type Rule = Resource<ForwardingRuleSpec, ForwardingRuleAssigned>;
@@ -36,6 +37,7 @@ export const forwardingRule = defineKind<ForwardingRuleSpec, ForwardingRuleAssig
     namespace: ({ project, assigned }) => [toEdgeNamespace(project, [assigned.address]), internetNamespace],
     dnsmasq: () => [internetResolver],
     link: ({ project, assigned }) => toEdgeUplink(project, assigned.transit, [assigned.address]),
+    edge: (rule, snapshot) => toEdge(rule, snapshot),
     haproxy: (rule, snapshot) => [
       toEdgeBase(rule.project),
       { project: rule.project, frontend: toFrontend(rule, snapshot) },

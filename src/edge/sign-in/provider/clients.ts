@@ -10,8 +10,13 @@ export const CALLBACK_PATH = '/_gcp_iap/callback';
 export const BACKCHANNEL_PATH = '/_gcp_iap/backchannel';
 
 /** Hosts that people reach protected services under, without patterns: who is sent back is sent to one of these. */
-export const protectedHosts = ({ services }: EdgeInput): readonly string[] =>
-  [...new Set(services.flatMap((it) => it.hosts))].filter((it) => !it.includes('*')).sort();
+export const protectedHosts = (input: EdgeInput): readonly string[] =>
+  [...new Set(patterns(input))].filter((it) => !it.includes('*')).sort();
+
+const patterns = ({ services, hosts }: EdgeInput): readonly string[] => [
+  ...services.flatMap((it) => it.hosts),
+  ...hosts.map((it) => it.host),
+];
 
 /** A pattern of the load balancer: `*.example.com` stands for one label more, or several. */
 export const hostFits = (pattern: string, host: string): boolean =>
@@ -19,13 +24,13 @@ export const hostFits = (pattern: string, host: string): boolean =>
 
 /** Whether people reach a protected service under a host. `*` alone promises nothing: any name at all may lead here. */
 export const isProtectedHost = (input: EdgeInput, host: string): boolean =>
-  input.services.some((it) => it.hosts.some((pattern) => pattern !== '*' && hostFits(pattern, host)));
+  patterns(input).some((pattern) => pattern !== '*' && hostFits(pattern, host));
 
 /** What the provider knows of a client; undefined for strangers. Redirect URIs are compared letter for letter. */
 export function clientMetadata(
   input: EdgeInput,
   id: string,
-  it: { readonly proxySecret: string; readonly signInHost: string },
+  it: { readonly proxySecret: string; readonly signInHost: string; readonly seen: ReadonlySet<string> },
 ): AdapterPayload | undefined {
   const common = {
     client_id: id,
@@ -34,7 +39,8 @@ export function clientMetadata(
     scope: 'openid email profile groups',
   };
   if (id === PROXY_CLIENT) {
-    const hosts = protectedHosts(input);
+    const seen = [...it.seen].filter((host) => isProtectedHost(input, host));
+    const hosts = [...new Set([...protectedHosts(input), ...seen])];
     return {
       ...common,
       client_name: input.consent?.applicationName ?? input.project.id,

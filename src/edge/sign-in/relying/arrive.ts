@@ -24,6 +24,8 @@ export interface RelyingParts {
   readonly clients: ProviderClients;
   readonly attempts: AttemptBook;
   readonly surroundings: () => Surroundings;
+  /** Hosts under a `*.` name that somebody has come by; our own provider sends back to them, too. */
+  readonly seen: Set<string>;
 }
 
 const methodsFor: Readonly<Record<EdgeService['reauthMethod'], readonly string[]>> = {
@@ -31,6 +33,9 @@ const methodsFor: Readonly<Record<EdgeService['reauthMethod'], readonly string[]
   secondFactor: ['mfa', 'otp', 'hwk', 'swk'],
   secureKey: ['hwk', 'swk'],
 };
+
+/** So many of {@link RelyingParts.seen} at once. */
+const MOST_SEEN = 500;
 
 export const SIGN_IN_PATHS = ['/_gcp_iap/sign-in', '/_gcp_iap/start'] as const;
 
@@ -61,8 +66,7 @@ export async function signIn(parts: RelyingParts, request: IncomingMessage, resp
     redirect(response, target);
     return;
   }
-  const { host } = matchOf(request);
-  if (!isProtectedHost(parts.edge.input(), host)) return unknownHost(parts, request, response);
+  if (!isProtectedHost(parts.edge.input(), authorityOf(request))) return unknownHost(parts, request, response);
   const providers = parts.clients.list();
   const chosen =
     providers.find((it) => it.name === query.get('provider')) ?? (providers.length === 1 ? providers[0] : undefined);
@@ -84,6 +88,9 @@ export async function signIn(parts: RelyingParts, request: IncomingMessage, resp
   sendPage(response, choicePage({ application: parts.surroundings().application, choices }), parts.surroundings());
 }
 
+/** Host and port, as they stand in addresses. */
+const authorityOf = (request: IncomingMessage): string => (request.headers.host ?? '').toLowerCase();
+
 interface Way {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -96,6 +103,8 @@ async function toProvider(parts: RelyingParts, { request, response, provider, ta
   const service = serviceOf(parts, request);
   try {
     const { config } = await parts.clients.client(provider);
+    parts.seen.add(authorityOf(request));
+    if (parts.seen.size > MOST_SEEN) parts.seen.delete([...parts.seen][0] ?? '');
     const verifier = oidc.randomPKCECodeVerifier();
     const nonce = oidc.randomNonce();
     const maxAge = service?.reauthSeconds ?? 0;
@@ -106,7 +115,7 @@ async function toProvider(parts: RelyingParts, { request, response, provider, ta
     const another = cookiesOf(request).has(SWITCH_COOKIE);
     const acr = provider.internal === undefined ? undefined : acrFor(service?.reauthMethod);
     const url = oidc.buildAuthorizationUrl(config, {
-      redirect_uri: `https://${request.headers.host ?? host}${CALLBACK_PATH}`,
+      redirect_uri: `https://${authorityOf(request)}${CALLBACK_PATH}`,
       scope: (provider.oidc?.scopes ?? ['openid', 'email', 'profile', 'groups']).join(' '),
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',

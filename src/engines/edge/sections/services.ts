@@ -33,3 +33,10 @@ export const EdgeService = z.strictObject({
 });
 
 export type EdgeService = z.infer<typeof EdgeService>;
+
+/** A name, or an address, under which people reach a protected service by some front end. */
+export const EdgeHost = z.strictObject({
+  host: z.string().max(261).describe('Host name, `*.` name or address, with the port unless it is 443.'),
+  service: Name.describe('The backend service.'),
+});
+export type EdgeHost = z.infer<typeof EdgeHost>;

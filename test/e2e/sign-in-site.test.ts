@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { block, documentedCertificate } from '../certificates.ts';
+import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
+import { answers, type Tries, triesOf } from '../fabric-lab.ts';
+
+let lab: TestDeployment;
+let tries: Tries;
+
+const own = documentedCertificate();
+const FRONT = '203.0.113.60';
+
+/** A protected application with people of its own, as a person would declare it. */
+const site = ({ alice = '' } = {}) => `
+project: shop
+networks:
+  web: { defaultInternetRoute: false }
+subnets:
+  web-east: { network: web, region: us-east1, range: 10.9.0.0/24 }
+addresses:
+  static-ip: { address: ${FRONT} }
+firewallRules:
+  allow-front-ends: { network: web, rules: ["tcp:80"], sourceRanges: [130.211.0.0/22, 35.191.0.0/16] }
+instances:
+  web-1:
+    zone: us-east1-b
+    interfaces: [{ subnet: web-east, address: 10.9.0.10 }]
+    startupScript: |${answers(80)}
+  outside: { zone: us-east1-b, interfaces: [{ network: internet, address: 198.51.100.9 }] }
+sslCertificates:
+  my-cert:
+    certificate: ${block(own.certificate, 6)}
+    privateKey: ${block(own.privateKey, 6)}
+healthChecks:
+  my-health-check: { type: tcp, checkIntervalSec: 1, timeoutSec: 1 }
+networkEndpointGroups:
+  web: { endpoints: [{ instance: web-1 }] }
+backendServices:
+  my-backend-service: { backends: [{ networkEndpointGroup: web }], healthChecks: [my-health-check], iap: { enabled: true } }
+urlMaps:
+  my-load-balancer: { defaultService: my-backend-service }
+targetHttpsProxies:
+  site: { urlMap: my-load-balancer, sslCertificates: [my-cert] }
+forwardingRules:
+  site: { targetHttpsProxy: site, address: static-ip }
+directories:
+  people: {}
+users:
+  alice: { email: alice@example.com, displayName: Alice Martin, password: a first password of hers${alice} }
+  bob: { email: bob@example.com, displayName: Bob, password: a first password of his }
+groups:
+  buyers: { email: buyers@example.com, members: [alice] }
+identityProviders:
+  accounts: {}
+consentScreen: { applicationTitle: Shop, supportEmail: support@example.com }
+roleBindings:
+  buyers: { role: roles/iap.httpsResourceAccessor, members: ["group:buyers@example.com"], backendService: my-backend-service }
+`;
+
+beforeAll(async () => {
+  lab = await startDeployment();
+  tries = triesOf(lab);
+  await lab.apply(site());
+  await tries.listening('shop/web-1');
+}, 600_000);
+
+afterAll(async () => {
+  await lab?.remove();
+  expect(lab?.leftovers()).toEqual([]);
+}, 120_000);
+
+const outside = (script: string) => tries.sh('shop/outside', script);
+
+/** Goes all the way with cookies, as a browser would; gives what is shown at the end. */
+const signIn = (jar: string, email: string, password: string) =>
+  outside(`
+    visit() { curl -sk -m 10 -L -c ${jar} -b ${jar} -o /tmp/page -w '%{url_effective}' "$@"; }
+    send() { at=$1; shift; visit -H "Origin: https://accounts.shop.internet" -H 'Sec-Fetch-Site: same-origin' "$@" "$at"; }
+    at=$(visit https://${FRONT}/)
+    at=$(send "$at/password" --data-urlencode 'email=${email}' --data-urlencode 'password=${password}')
+    if grep -q '/consent"' /tmp/page; then at=$(send "$at/consent" -d ''); fi
+    echo "$at"; sed 's/<style>.*<.style>//; s/<[^>]*>/ /g' /tmp/page
+  `);
+
+test('the sign-in pages have a name on the internet, and a certificate that hosts trust', async () => {
+  const found = await outside('curl -sS -m 10 https://accounts.shop.internet/.well-known/openid-configuration');
+  expect(JSON.parse(found)).toMatchObject({
+    issuer: 'https://accounts.shop.internet',
+    code_challenge_methods_supported: ['S256'],
+    response_types_supported: ['code'],
+    authorization_response_iss_parameter_supported: true,
+  });
+});
+
+test('as the document has it: the address answers HTTP/2 302 to the sign-in', async () => {
+  const answer = await outside(`curl -kvi -m 10 https://${FRONT}/ 2>&1`);
+  expect(answer).toMatch(/HTTP\/2 302[\s\S]*location: \/_gcp_iap\/sign-in/);
+});
+
+test('who is in the group signs in and reaches the application; who is not, is told so', async () => {
+  expect(await signIn('/tmp/alice', 'alice@example.com', 'a first password of hers')).toMatch(
+    new RegExp(`^https://${FRONT}/\\n130.211.0.1 web-1`),
+  );
+  const refused = await signIn('/tmp/bob', 'bob@example.com', 'a first password of his');
+  expect(refused).toContain("You don't have access");
+  expect(refused).toContain('bob@example.com');
+});
+
+test('a user who is disabled is out within moments, with the session that they had', async () => {
+  const visit = () => outside(`curl -sk -m 10 -b /tmp/alice -o /dev/null -w '%{http_code}' https://${FRONT}/`);
+  expect(await visit()).toBe('200');
+  await lab.apply(site({ alice: ', disabled: true' }));
+  await eventually(visit, (code) => code === '302');
+  expect(await signIn('/tmp/again', 'alice@example.com', 'a first password of hers')).toContain('do not go together');
+});
+
+test('what was declared is shown, and no password is', async () => {
+  const users = (await lab.vauban('get', '--project', 'shop', 'users')).stdout;
+  expect(users).toMatch(/alice\s+alice@example.com\s+Alice Martin\s+yes/);
+  const whole = (await lab.vauban('get', '--project', 'shop', 'users', 'bob', '-o', 'yaml')).stdout;
+  expect(whole).not.toContain('a first password');
+  expect((await lab.vauban('get', '--project', 'shop', 'directories')).stdout).toMatch(
+    /people\s+internal\s+dc=shop,dc=internal/,
+  );
+});
