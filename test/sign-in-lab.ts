@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
+import { request as requestOverTls } from 'node:https';
 import type { LookupOptions } from '#edge/outbound/resolve.ts';
 import { EdgeInput } from '#engines/edge/input.ts';
 import type { SlapdInput } from '#engines/slapd/input.ts';
@@ -148,7 +149,7 @@ function browserOver(socketPath: string, address: string): Browser {
     const url = new URL(target);
     const cookies = [...(jar.get(url.host) ?? [])].filter(([, it]) => url.pathname.startsWith(it.path));
     const body = options.form === undefined ? undefined : new URLSearchParams(options.form).toString();
-    const answer = await exchange(socketPath, {
+    const answer = await exchange(url.hostname === 'localhost' ? { port: Number(url.port) } : { socketPath }, {
       method: options.method ?? (body === undefined ? 'GET' : 'POST'),
       path: `${url.pathname}${url.search}`,
       headers: {
@@ -187,7 +188,8 @@ function browserOver(socketPath: string, address: string): Browser {
     let answer = await onward(await send(target, options));
     for (let hops = 0; hops < 20 && answer.headers['location'] !== undefined; hops++) {
       const next = new URL(String(answer.headers['location']), answer.url);
-      if (next.pathname === '/' || next.pathname.startsWith('/app')) return { ...answer, url: next };
+      if (next.host !== 'localhost' && (next.pathname === '/' || next.pathname.startsWith('/app')))
+        return { ...answer, url: next };
       answer = await onward(await send(next));
     }
     return answer;
@@ -215,7 +217,7 @@ export const wordsOf = ({ body }: Pick<Answer, 'body'>): string =>
     .trim();
 
 function exchange(
-  socketPath: string,
+  place: { readonly socketPath: string } | { readonly port: number },
   it: {
     readonly method: string;
     readonly path: string;
@@ -224,16 +226,18 @@ function exchange(
   },
 ): Promise<Omit<Answer, 'url'>> {
   return new Promise((done, fail) => {
-    const asked = request(
-      { socketPath, agent: false, method: it.method, path: it.path, headers: it.headers },
-      (answer) => {
-        let body = '';
-        answer.setEncoding('utf8').on('data', (part: string) => {
-          body += part;
-        });
-        answer.on('end', () => done({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
-      },
-    );
+    const options = { agent: false as const, method: it.method, path: it.path, headers: it.headers };
+    const read = (answer: IncomingMessage): void => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (part: string) => {
+        body += part;
+      });
+      answer.on('end', () => done({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
+    };
+    const asked =
+      'port' in place
+        ? requestOverTls({ ...options, host: '127.0.0.1', port: place.port, rejectUnauthorized: false }, read)
+        : request({ ...options, socketPath: place.socketPath }, read);
     asked.on('error', fail);
     asked.end(it.body);
   });

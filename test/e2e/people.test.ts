@@ -1,11 +1,16 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Accounts, accountsOf } from '#edge/directory/accounts.ts';
+import { verifyPassword } from '#edge/directory/passwords.ts';
+import { internalSource, type Source } from '#edge/directory/source.ts';
 import { guardedLookup } from '#edge/outbound/resolve.ts';
 import { EdgeInput } from '#engines/edge/input.ts';
 import type { SlapdInput } from '#engines/slapd/input.ts';
+import { slapdPaths } from '#engines/slapd/paths.ts';
 import { eventually } from '../deployment.ts';
 import { type DirectoryLab, directoryLab, type ForeignDirectory, foreignDirectory, person } from '../directory-lab.ts';
+
+const { password: _, ...withoutPassword } = person('erin');
 
 const internal: SlapdInput = {
   directory: 'lab.people',
@@ -16,6 +21,8 @@ const internal: SlapdInput = {
     person('bob', { subject: '12' }),
     person('carol', { subject: '13', disabled: true }),
     person('dave', { subject: '14', mustChangePassword: true }),
+    { ...withoutPassword, name: 'erin', subject: '15', email: 'erin@example.com' },
+    person('frank', { subject: '16' }),
   ],
   groups: [
     { name: 'operators', email: 'operators@example.com', displayName: 'Operators', members: ['alice'], groups: [] },
@@ -132,6 +139,40 @@ describe('passwords', () => {
     for (let guess = 0; guess < 4; guess++)
       expect(await accounts.verify({ ...all, email, password: `guess ${guess}` })).toEqual(wrong);
     expect(await accounts.verify({ ...all, email, password: 'first password of bob' })).toEqual(wrong);
+  });
+
+  test('take the same work, whoever is guessed: known, unknown, disabled, locked or without a password', async () => {
+    const [directory] = inputWith('').directories;
+    if (directory === undefined) throw new Error('no directory');
+    const source = internalSource(directory, slapdPaths(lab.machine, internal.directory).socket);
+    const reader = await source.open();
+    // Who is bound as: each of these hashes one password, because none of them is refused unseen.
+    const bound: string[] = [];
+    const watched: Source = {
+      ...source,
+      async anonymous() {
+        const client = await source.anonymous();
+        const bind = client.bind.bind(client);
+        client.bind = async (dn, ...more) => {
+          bound.push(String(dn));
+          return bind(dn, ...more);
+        };
+        return client;
+      },
+    };
+    const guess = async (email: string, disabled = false) => {
+      bound.length = 0;
+      await verifyPassword(watched, reader, { email, password: 'a wrong password', disabled });
+      return [...bound];
+    };
+    const people = `ou=people,${internal.baseDn}`;
+    expect(await guess('alice@example.com')).toEqual([`uid=alice,${people}`]);
+    expect(await guess('unknown@example.com')).toEqual([source.nobody]);
+    expect(await guess('carol@example.com', true)).toEqual([source.nobody]);
+    expect(await guess('erin@example.com')).toEqual([source.nobody]);
+    for (let tries = 0; tries < 4; tries++) await guess('frank@example.com');
+    expect(await guess('frank@example.com')).toEqual([source.nobody]);
+    await reader.unbind();
   });
 
   test('are changed by their owner, as the policy says', async () => {

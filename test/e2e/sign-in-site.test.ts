@@ -101,7 +101,7 @@ test('who is in the group signs in and reaches the application; who is not, is t
     new RegExp(`^https://${FRONT}/\\n130.211.0.1 web-1`),
   );
   const refused = await signIn('/tmp/bob', 'bob@example.com', 'a first password of his');
-  expect(refused).toContain("You don't have access");
+  expect(refused).toContain('No role binding names you');
   expect(refused).toContain('bob@example.com');
 });
 

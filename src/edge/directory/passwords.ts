@@ -30,7 +30,8 @@ const away = (error: unknown): { readonly outcome: 'away'; readonly detail: stri
 });
 
 /**
- * Checks a password by binding with it. Whoever the address belongs to, or nobody: one search and one bind. An empty
+ * Checks a password by binding with it. Whoever the address belongs to, or nobody, or an account that is locked and would
+ * be refused unseen: one password is hashed, so that the time tells nothing. An empty
  * password would be an anonymous bind, which succeeds (RFC 4513, 5.1.2), so it is never sent.
  */
 export async function verifyPassword(
@@ -40,12 +41,12 @@ export async function verifyPassword(
 ): Promise<Verdict> {
   const usable = it.password.length > 0 && it.password.length <= LONGEST_PASSWORD && !it.password.includes('\0');
   try {
-    const found = await source.nameOf(reader, it.email);
-    const dn = found === undefined || it.disabled ? source.nobody : found;
+    const found = await source.find(reader, it.email);
+    const dn = found?.checkable === true && !it.disabled ? found.dn : source.nobody;
     const bound = await bind(source, dn, usable ? it.password : 'x');
     if (found === undefined) return { outcome: 'refused', reason: 'unknown' };
     if (it.disabled) return { outcome: 'refused', reason: 'disabled' };
-    if (!usable || bound === 'refused') return { outcome: 'refused', reason: 'wrongOrLocked' };
+    if (!usable || !found.checkable || bound === 'refused') return { outcome: 'refused', reason: 'wrongOrLocked' };
     return { outcome: bound };
   } catch (error) {
     return away(error);
@@ -79,7 +80,7 @@ export async function changePassword(
     return { outcome: 'refused', reason: it.before === '' ? 'wrongOld' : 'notAllowed' };
   const policy = new PasswordPolicyControl();
   try {
-    const dn = (await source.nameOf(reader, it.email)) ?? source.nobody;
+    const dn = (await source.find(reader, it.email))?.dn ?? source.nobody;
     const client = await source.anonymous();
     try {
       await client.bind(dn, it.before);

@@ -2,8 +2,9 @@ import { connect } from 'node:net';
 import { Client, type Entry } from 'ldapts';
 import type { EdgeDirectory } from '#engines/edge/sections/identity.ts';
 import { ldapiClient } from '#engines/slapd/ldapi.ts';
+import { placesOf } from '#engines/slapd/tree.ts';
 import type { Lookup } from '../outbound/resolve.ts';
-import { internalAttributes, readEntries, wantedOfGroups, wantedOfPeople } from './entries.ts';
+import { internalAttributes, readEntries, textOf, wantedOfGroups, wantedOfPeople } from './entries.ts';
 import type { Reading } from './roll.ts';
 
 /** How one directory is spoken to. */
@@ -20,10 +21,16 @@ export interface Source {
   open(): Promise<Client>;
   /** A connection on which nobody is bound yet, to check a password with. */
   anonymous(): Promise<Client>;
-  /** The distinguished name to bind as; undefined when nobody has this address. Every part of it comes escaped. */
-  nameOf(client: Client, email: string): Promise<string | undefined>;
+  /** Who has this address; undefined: nobody. It goes into the question escaped. */
+  find(client: Client, email: string): Promise<Found | undefined>;
   /** Binding as this costs what binding as anybody costs. */
   readonly nobody: string;
+}
+
+export interface Found {
+  readonly dn: string;
+  /** False: the directory would not even look at a password, because the account is locked or has none. */
+  readonly checkable: boolean;
 }
 
 /** Entries that are read of one directory, at most. */
@@ -64,9 +71,25 @@ export const escaped = (value: string): string =>
     )
     .join('');
 
-async function onlyOne(client: Client, base: string, filter: string): Promise<string | undefined> {
-  const { searchEntries } = await client.search(base, { scope: 'sub', filter, attributes: ['1.1'], sizeLimit: 2 });
-  return searchEntries.length === 1 ? searchEntries[0]?.dn : undefined;
+async function onlyOne(
+  client: Client,
+  base: string,
+  it: { readonly filter: string; readonly attributes: string[] },
+): Promise<Entry | undefined> {
+  const { searchEntries } = await client.search(base, { scope: 'sub', ...it, sizeLimit: 2 });
+  return searchEntries.length === 1 ? searchEntries[0] : undefined;
+}
+
+/** Whether the overlay refuses an account unseen: for a while after many guesses, or because it has no password at all. */
+async function isCheckable(client: Client, baseDn: string, entry: Entry, now: number): Promise<boolean> {
+  const locked = textOf(entry, 'pwdAccountLockedTime');
+  if (locked === undefined) return textOf(entry, 'pwdChangedTime') !== undefined;
+  const { policy } = placesOf(baseDn);
+  const { searchEntries } = await client.search(policy, { scope: 'base', attributes: ['pwdLockoutDuration'] });
+  const seconds = Number(searchEntries[0] === undefined ? 0 : (textOf(searchEntries[0], 'pwdLockoutDuration') ?? 0));
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(locked) ?? [];
+  const since = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(since) ? false : now >= since + seconds * 1000;
 }
 
 /** A directory of our own, over its socket; the kernel tells it who we are. */
@@ -76,7 +99,7 @@ export function internalSource({ name, baseDn }: EdgeDirectory, socket: string):
     name,
     pace: 250,
     patience: 60_000,
-    nobody: `cn=nobody,ou=services,${baseDn}`,
+    nobody: placesOf(baseDn).nobody,
     anonymous,
     async open() {
       const client = ldapiClient(socket);
@@ -98,7 +121,13 @@ export function internalSource({ name, baseDn }: EdgeDirectory, socket: string):
       });
       return readEntries({ people, groups }, internalAttributes);
     },
-    nameOf: (client, email) => onlyOne(client, `ou=people,${baseDn}`, `(mail=${escaped(email)})`),
+    async find(client, email) {
+      const entry = await onlyOne(client, `ou=people,${baseDn}`, {
+        filter: `(mail=${escaped(email)})`,
+        attributes: ['pwdAccountLockedTime', 'pwdChangedTime'],
+      });
+      return entry && { dn: entry.dn, checkable: await isCheckable(client, baseDn, entry, Date.now()) };
+    },
   };
 }
 
@@ -157,6 +186,10 @@ export function remoteSource(directory: EdgeDirectory, lookup: Lookup): Source |
       });
       return readEntries({ people, groups }, attributes, ldap.groupDomain);
     },
-    nameOf: (client, email) => onlyOne(client, baseDn, `(&${ldap.userFilter}(${attributes.email}=${escaped(email)}))`),
+    async find(client, email) {
+      const filter = `(&${ldap.userFilter}(${attributes.email}=${escaped(email)}))`;
+      const entry = await onlyOne(client, baseDn, { filter, attributes: ['1.1'] });
+      return entry && { dn: entry.dn, checkable: true };
+    },
   };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors, type Provider } from 'oidc-provider';
+import { Problem } from '#core/problem.ts';
 import type { Accounts } from '../../directory/accounts.ts';
 import type { Edge } from '../../edge.ts';
 import { failurePage, type Page, type Surroundings, sendPage } from '../../pages/page.ts';
@@ -72,7 +73,12 @@ export function interactionOf(parts: InteractionParts) {
     const act = Object.hasOwn(steps, step) ? steps[step] : undefined;
     if (request.method !== 'POST' || act === undefined) return redirect(response, `/interaction/${uid}`);
     if (!fromOurselves(request)) return refuseForeign(parts, visit);
-    await act(visit);
+    try {
+      await act(visit);
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'INVALID_REQUEST') throw error;
+      await show(parts, visit, `That could not be read: ${error.message}.`, 400);
+    }
   };
 }
 
