@@ -38,7 +38,7 @@ export interface EnrichmentContext {
   /** Which mirrored copy an interface of the engine receives. */
   sideOf(networkInterface: string): Side | undefined;
   /** Whether an address is a load balancer of our own, whose word about clients counts. */
-  isProxy?(address: string): boolean;
+  isProxy(address: string): boolean;
   /** The instance that has an address in the endpoint's network. */
   instanceAt(address: string): string | undefined;
   /** The same object for the same rule, because stores keep a definition once; see {@link catalogueOf}. */
@@ -109,8 +109,7 @@ export const sessionOf = (flow: EveFlow, context: EnrichmentContext): Session =>
 /** Only what a load balancer of our own has sent says who is behind it; anybody can write such headers. */
 function clientOf({ client, proxied }: EveAlert, { isProxy }: EnrichmentContext): Requester | undefined {
   const address = proxied?.client;
-  if (address === undefined || parseAddress(address) === undefined || isProxy?.(client.address) !== true)
-    return undefined;
+  if (address === undefined || parseAddress(address) === undefined || !isProxy(client.address)) return undefined;
   // `accounts.google.com:alice@example.com`: who vouches for the person, and the person.
   const principal = /^[^:@\s]{1,100}:(\S+@\S+)$/.exec(proxied?.person ?? '')?.[1];
   const requestId = proxied?.request;

@@ -100,6 +100,7 @@ export class Feed implements Intake {
     const context: EnrichmentContext = {
       endpoint,
       sideOf: (networkInterface) => interfaces[networkInterface],
+      isProxy: (address) => lookups.isProxy(address),
       instanceAt: (address) => lookups.instanceAt(address),
       definitionOf: (alert) => lookups.definitionOf(alert),
     };

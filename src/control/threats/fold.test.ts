@@ -209,11 +209,14 @@ describe('folding', () => {
   });
 });
 
-test('two clients behind the load balancer are two threats, though their source is one', () => {
-  const from = (address: string) => sightingOf({ client: { address } });
-  const { opened } = new Folding().take([from('198.51.100.7'), from('198.51.100.8'), from('198.51.100.7')]);
+test('two clients behind the load balancer are two threats, though their source is one; so are two people', () => {
+  const from = (address: string, principal?: string) =>
+    sightingOf({ client: { address, ...(principal === undefined ? {} : { principal }) } });
+  const [one, other] = ['198.51.100.7', '198.51.100.8'];
+  const { opened } = new Folding().take([from(one), from(other), from(one), from(one, 'a@b.c'), from(one, 'a@b.c')]);
   expect(opened.map(({ record }) => [record.client, record.count])).toEqual([
-    ['198.51.100.7', 2],
-    ['198.51.100.8', 1],
+    [`${one} `, 2],
+    [`${other} `, 1],
+    [`${one} a@b.c`, 2],
   ]);
 });

@@ -1,4 +1,4 @@
-import type { EndpointName, Side, Sighting, ThreatDefinition } from './threat.ts';
+import type { EndpointName, Requester, Side, Sighting, ThreatDefinition } from './threat.ts';
 
 /** What folding remembers of a threat, and what a store needs to know to change it. Times in microseconds. */
 export interface FoldRecord {
@@ -10,7 +10,7 @@ export interface FoldRecord {
   readonly application: string;
   readonly source: string;
   readonly destination: string;
-  /** Address of the client behind a load balancer. */
+  /** Who stands behind a load balancer, see {@link whoOf}. */
   readonly client: string | undefined;
   readonly seenAt: Side | undefined;
   readonly communityId: string | undefined;
@@ -178,7 +178,7 @@ const recordOf = (sighting: Sighting): FoldRecord => ({
   application: sighting.application,
   source: sighting.source.address,
   destination: sighting.destination.address,
-  client: sighting.client?.address,
+  client: whoOf(sighting.client),
   seenAt: sighting.seenAt,
   communityId: sighting.communityId,
   transaction: sighting.transaction,
@@ -188,6 +188,10 @@ const recordOf = (sighting: Sighting): FoldRecord => ({
   twin: undefined,
   folded: false,
 });
+
+/** A client, and whoever was signed in there: what one of them did is never told of another. */
+export const whoOf = (client: Requester | undefined): string | undefined =>
+  client === undefined ? undefined : `${client.address} ${client.principal ?? ''}`;
 
 type Keyed = Pick<FoldRecord, 'definition' | 'seenAt' | 'application' | 'source' | 'destination' | 'client'>;
 
@@ -201,7 +205,7 @@ const foldKey = (it: Sighting): string =>
     application: it.application,
     source: it.source.address,
     destination: it.destination.address,
-    client: it.client?.address,
+    client: whoOf(it.client),
   });
 
 const text = (a: string | undefined, b: string | undefined): number => (a === b ? 0 : (a ?? '') < (b ?? '') ? -1 : 1);

@@ -57,6 +57,7 @@ const instances = new Map([
 export const contextOf = (changes: Partial<EnrichmentContext> = {}): EnrichmentContext => ({
   endpoint,
   sideOf: (name) => (name === 'x0' ? 'sent' : name === 'y0' ? 'received' : undefined),
+  isProxy: () => false,
   instanceAt: (address) => instances.get(address),
   definitionOf: () => shellshock,
   ...changes,

@@ -1,4 +1,4 @@
-import type { FoldRecord } from '../fold.ts';
+import { type FoldRecord, whoOf } from '../fold.ts';
 import { type Bytes, type End, idOf, type Sighting, type Threat, type Traffic, timeText } from '../threat.ts';
 import type { Row, Value } from './database.ts';
 import { addressText, sideOf, type Words } from './words.ts';
@@ -90,7 +90,7 @@ export function recordOf(words: Words, row: Row): FoldRecord {
     application: words.textOf(row.application),
     source: addressText(row.source),
     destination: addressText(row.destination),
-    client: client?.address,
+    client: whoOf(client),
     seenAt: sideOf(row.side),
     communityId,
     transaction,
