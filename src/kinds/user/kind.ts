@@ -36,6 +36,7 @@ export const user = defineKind<UserSpec, UserAssigned>({
     { title: 'EMAIL', value: ({ spec }) => spec.email },
     { title: 'DISPLAY_NAME', value: ({ spec }) => spec.displayName },
     { title: 'DISABLED', value: ({ spec }) => (spec.disabled ? 'yes' : '') },
+    { title: 'LOCKED', value: (_, { values }) => (values['locked'] === 1 ? 'yes' : '') },
   ],
   feeds: { slapd: (resource, snapshot) => toSlapd(resource, snapshot) },
   example: {
