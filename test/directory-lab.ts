@@ -25,6 +25,7 @@ export const person = (name: string, more: Partial<SlapdUser> = {}): SlapdUser =
   displayName: `${name} Example`,
   mustChangePassword: false,
   disabled: false,
+  secondFactorReset: 0,
   password: `first password of ${name}`,
   ...more,
 });

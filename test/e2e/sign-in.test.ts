@@ -165,6 +165,20 @@ describe('an authenticator app', () => {
       last = await browser.submit(ask, '/code', { code: String(100_000 + guess) });
     expect(last?.status).toBe(429);
   });
+
+  test('is forgotten when an administrator says so, with the passkeys', async () => {
+    const users = internalDirectory.users.map((it) => (it.name === 'dave' ? { ...it, secondFactorReset: 1 } : it));
+    await lab.directory.apply({ ...internalDirectory, users });
+    await eventually(
+      async () => {
+        const browser = lab.browser();
+        const page = await browser.submit(await start(browser), '/password', credentials('dave'));
+        return page.body.includes('Enter your code');
+      },
+      (asked) => !asked,
+    );
+    await lab.directory.apply({ ...internalDirectory, users });
+  });
 });
 
 test('a session of an ordinary sign-in does not open what asks for a second proof', async () => {

@@ -13,6 +13,8 @@ import { internalSource, remoteSource, type Source } from './source.ts';
 export interface Accounts extends People {
   /** As {@link People.find}, without waiting. */
   look(emailOrSubject: string): Person | undefined;
+  /** Of {@link Account}; undefined for who is not known just now, of whom nothing must be forgotten. */
+  secondFactorReset(subject: string): number | undefined;
   /** Among these directories only; none: all. */
   verify(it: {
     readonly email: string;
@@ -104,6 +106,11 @@ export function accountsOf(parts: AccountsParts): Accounts {
 
   return {
     look,
+    secondFactorReset(subject) {
+      const person = look(subject);
+      const holder = person && followers.get(person.provider)?.follower.roll().accounts.get(person.email);
+      return holder?.secondFactorReset;
+    },
     find: async (text) => look(text),
     groupsOf: async (email) => look(email)?.groups ?? [],
     onChange(listener) {

@@ -16,7 +16,16 @@ export const internalAttributes: Attributes = {
 
 /** Attributes to ask for, of people and of groups. */
 export const wantedOfPeople = (it: Attributes): string[] => [
-  ...[it.subject, it.email, it.displayName, 'cn', 'memberOf', 'pwdAccountLockedTime', 'userAccountControl'],
+  ...[
+    it.subject,
+    it.email,
+    it.displayName,
+    'cn',
+    'memberOf',
+    'pwdAccountLockedTime',
+    'userAccountControl',
+    'vaubanSecondFactorReset',
+  ],
 ];
 export const wantedOfGroups = (it: Attributes): string[] => [it.groupEmail, it.groupName, it.member, 'memberOf'];
 
@@ -61,6 +70,7 @@ function accountOf(entry: Entry, attributes: Attributes): Account | string {
     displayName: (textOf(entry, attributes.displayName) ?? textOf(entry, 'cn') ?? email).slice(0, 128),
     disabled: (flags & ACCOUNTDISABLE) !== 0 || textOf(entry, 'pwdAccountLockedTime')?.startsWith('0000') === true,
     memberOf: textsOf(entry, 'memberOf'),
+    secondFactorReset: Number(textOf(entry, 'vaubanSecondFactorReset') ?? 0),
   };
 }
 

@@ -8,6 +8,7 @@ const account = (name: string, more: Partial<Account> = {}): Account => ({
   email: `${name}@x.example`,
   displayName: name,
   disabled: false,
+  secondFactorReset: 0,
   memberOf: [],
   ...more,
 });

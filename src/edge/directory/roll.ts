@@ -9,6 +9,8 @@ export interface Account {
   readonly displayName: string;
   /** The directory says that they may not sign in. */
   readonly disabled: boolean;
+  /** When it is another number than before, second factors are forgotten. */
+  readonly secondFactorReset: number;
   /** DNs of groups, where the directory tells them at the person. */
   readonly memberOf: readonly string[];
 }

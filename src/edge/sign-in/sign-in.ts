@@ -132,7 +132,7 @@ function endThoseWhoAreGone(edge: Edge, accounts: Accounts, email: string | unde
 /** Our own OpenID provider, on its host; made anew when its host, its consent screen or its keys change. */
 function mountProvider(edge: Edge, it: Mounting): void {
   const { accounts, secrets, surroundings } = it;
-  const factors = factorsIn(edge.database, edge.now);
+  const factors = factorsIn(edge.database, edge.now, accounts.secondFactorReset);
   const own = () => edge.input().providers.find((provider) => provider.internal !== undefined)?.internal;
   const storage = providerStorage(edge.database, {
     now: edge.now,

@@ -82,7 +82,17 @@ export const slapdEngine = defineEngine<SlapdInput>({
     const { socket } = slapdPaths(machine, held.input.directory);
     return asOurselves(socket, async (client) => {
       const config = await client.search('cn=config', { scope: 'sub' });
-      const attributes = ['uid', 'cn', 'sn', 'mail', 'displayName', 'vaubanSubject', 'member', 'pwdPolicySubentry'];
+      const attributes = [
+        'uid',
+        'cn',
+        'sn',
+        'mail',
+        'displayName',
+        'vaubanSubject',
+        'vaubanSecondFactorReset',
+        'member',
+        'pwdPolicySubentry',
+      ];
       const tree = await client.search(held.input.baseDn, { scope: 'sub', attributes, paged: { pageSize: 500 } });
       const { policy } = placesOf(held.input.baseDn);
       const rules = await client.search(policy, { scope: 'base' });

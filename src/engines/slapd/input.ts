@@ -41,6 +41,12 @@ export const SlapdInput = z.strictObject({
       password: z.string().min(1).max(131_072).optional().describe('The first password, sealed.'),
       mustChangePassword: z.boolean().describe('Whether the first sign-in asks for another password.'),
       disabled: z.boolean(),
+      secondFactorReset: z
+        .int()
+        .min(0)
+        .max(1_000_000)
+        .default(0)
+        .describe('Another number: second factors are forgotten.'),
     }),
   ),
   groups: z.array(

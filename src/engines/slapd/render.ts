@@ -14,7 +14,8 @@ const TEXT = '1.3.6.1.4.1.1466.115.121.1.15';
 const schema = [
   `olcAttributeTypes: ( ${OID}.1.1 NAME 'vaubanSubject' DESC 'What stands for a person for ever' EQUALITY caseExactMatch SYNTAX ${TEXT} SINGLE-VALUE )`,
   `olcAttributeTypes: ( ${OID}.1.2 NAME 'vaubanInitialPassword' DESC 'Mark of the first password that was given' EQUALITY caseExactMatch SYNTAX ${TEXT} SINGLE-VALUE )`,
-  `olcObjectClasses: ( ${OID}.2.1 NAME 'vaubanUser' SUP top AUXILIARY MUST vaubanSubject MAY vaubanInitialPassword )`,
+  `olcAttributeTypes: ( ${OID}.1.3 NAME 'vaubanSecondFactorReset' DESC 'Another number: second factors are forgotten' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )`,
+  `olcObjectClasses: ( ${OID}.2.1 NAME 'vaubanUser' SUP top AUXILIARY MUST vaubanSubject MAY ( vaubanInitialPassword $ vaubanSecondFactorReset ) )`,
   `olcObjectClasses: ( ${OID}.2.2 NAME 'vaubanGroup' SUP top STRUCTURAL MUST cn MAY ( member $ mail $ displayName $ description ) )`,
 ];
 

@@ -73,6 +73,7 @@ export const userAttributes = (it: SlapdUser): TreeEntry['attributes'] => ({
   displayName: [it.displayName],
   mail: [it.email],
   vaubanSubject: [it.subject],
+  vaubanSecondFactorReset: [String(it.secondFactorReset)],
 });
 
 export const groupAttributes = (it: SlapdGroup): TreeEntry['attributes'] => ({

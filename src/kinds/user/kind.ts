@@ -31,6 +31,9 @@ export const user = defineKind<UserSpec, UserAssigned>({
     ...(before !== undefined && after !== undefined && before.spec.password !== after.spec.password
       ? [`replaces the password of ${after.spec.email}`]
       : []),
+    ...(before !== undefined && after !== undefined && before.spec.secondFactorReset !== after.spec.secondFactorReset
+      ? [`forgets the authenticator app and passkeys of ${after.spec.email}`]
+      : []),
   ],
   columns: [
     { title: 'EMAIL', value: ({ spec }) => spec.email },
@@ -81,7 +84,7 @@ function checkPassword({ project, spec }: User, snapshot: Snapshot): Objection[]
 function toSlapd(resource: User, snapshot: Snapshot): readonly SlapdFragment[] {
   const place = directoryOf(resource, snapshot);
   if (place?.spec.type !== 'internal') return [];
-  const { email, displayName, password, mustChangePassword, disabled } = resource.spec;
+  const { email, displayName, password, mustChangePassword, disabled, secondFactorReset } = resource.spec;
   return [
     {
       directory: `${place.project}.${place.name}`,
@@ -92,6 +95,7 @@ function toSlapd(resource: User, snapshot: Snapshot): readonly SlapdFragment[] {
         displayName,
         mustChangePassword,
         disabled,
+        secondFactorReset,
         ...(password === undefined ? {} : { password }),
       },
     },

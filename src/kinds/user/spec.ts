@@ -34,6 +34,14 @@ export const UserSpec = z
       .boolean()
       .default(false)
       .describe('Whether the person must choose another password at the first sign-in.'),
+    secondFactorReset: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(0)
+      .describe(
+        'Write another number to have the person’s authenticator app and passkeys forgotten, as for a lost phone.',
+      ),
     disabled: z.boolean().default(false).describe('A disabled user cannot sign in, and is signed out where they are.'),
   })
   .meta({ id: 'User', title: 'User', description: 'A person in an internal directory.' });

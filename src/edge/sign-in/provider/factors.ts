@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS passkeys (
   label TEXT NOT NULL, created INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS passkeys_by_account ON passkeys (account);
+CREATE TABLE IF NOT EXISTS factor_resets (account TEXT PRIMARY KEY, reset INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS consents (
   account TEXT NOT NULL, client TEXT NOT NULL, scope TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (account, client)
 ) STRICT, WITHOUT ROWID;`;
@@ -66,7 +67,12 @@ const totpOf = (secret: string, it: { readonly issuer: string; readonly label: s
 export const totpPicture = (secret: string, it: { readonly issuer: string; readonly label: string }): string =>
   renderSVG(totpOf(secret, it).toString(), { border: 1 });
 
-export function factorsIn(database: DatabaseSync, now: () => number): Factors {
+/** `resetOf`: a number for each account; when it is another one than before, what the person had set up is forgotten. */
+export function factorsIn(
+  database: DatabaseSync,
+  now: () => number,
+  resetOf: (account: string) => number | undefined,
+): Factors {
   database.exec(schema);
   const totp = database.prepare('SELECT secret, confirmed, last_step AS lastStep FROM totp WHERE account = ?');
   const offer = database.prepare('INSERT OR REPLACE INTO totp (account, secret) VALUES (?, ?)');
@@ -78,11 +84,26 @@ export function factorsIn(database: DatabaseSync, now: () => number): Factors {
   const add = database.prepare('INSERT INTO passkeys VALUES (?, ?, ?, ?, ?, ?, ?)');
   const used = database.prepare('UPDATE passkeys SET counter = ? WHERE id = ?');
   const dropPasskey = database.prepare('DELETE FROM passkeys WHERE account = ? AND id = ?');
+  const reset = database.prepare('SELECT reset FROM factor_resets WHERE account = ?');
+  const setReset = database.prepare('INSERT OR REPLACE INTO factor_resets VALUES (?, ?)');
+  const dropPasskeys = database.prepare('DELETE FROM passkeys WHERE account = ?');
   const agreed = database.prepare('SELECT scope FROM consents WHERE account = ? AND client = ?');
   const agree = database.prepare('INSERT OR REPLACE INTO consents VALUES (?, ?, ?, ?)');
 
+  /** Before anything is told or believed of an account. */
+  const settled = (account: string): string => {
+    const wanted = resetOf(account);
+    const known = (reset.get(account) as { reset: number } | undefined)?.reset ?? 0;
+    if (wanted !== undefined && wanted !== known) {
+      dropTotp.run(account);
+      dropPasskeys.run(account);
+      setReset.run(account, wanted);
+    }
+    return account;
+  };
+
   type TotpRow = { secret: string; confirmed: number | null; lastStep: number };
-  const rowOf = (account: string): TotpRow | undefined => totp.get(account) as TotpRow | undefined;
+  const rowOf = (account: string): TotpRow | undefined => totp.get(settled(account)) as TotpRow | undefined;
   /** The step that a code belongs to; undefined when it is wrong. */
   const stepOf = (secret: string, code: string): number | undefined => {
     const token = code.replaceAll(' ', '');
@@ -114,8 +135,11 @@ export function factorsIn(database: DatabaseSync, now: () => number): Factors {
       return found !== undefined && step.run(found, account, found).changes === 1;
     },
     removeTotp: (account) => void dropTotp.run(account),
-    passkeysOf: (account) => (ofAccount.all(account) as unknown as PasskeyRow[]).map(passkeyOf),
+    passkeysOf: (account) => (ofAccount.all(settled(account)) as unknown as PasskeyRow[]).map(passkeyOf),
     passkey(id) {
+      const first = one.get(id) as PasskeyRow | undefined;
+      if (first === undefined) return undefined;
+      settled(first.account);
       const row = one.get(id) as PasskeyRow | undefined;
       return row === undefined ? undefined : passkeyOf(row);
     },
