@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LogEntry } from '#core/log.ts';
 import { block, documentedCertificate } from '../certificates.ts';
@@ -129,6 +130,23 @@ test('every request is logged in the cloud’s shape, with where it went and why
   });
   const health = await lab.vauban('logs', 'read', '--project', 'shop', 'log_id("compute.googleapis.com/healthchecks")');
   expect(health.stdout).toContain('HEALTHY');
+});
+
+test('a log that nobody takes holds up no request', async () => {
+  const place = `${lab.deployment.hostState}/events/proxy/shop.jsonl.d`;
+  const taker = Number(execFileSync('pgrep', ['-f', '-x', `s6-log .*${place}`], { encoding: 'utf8' }).trim());
+  process.kill(taker, 'SIGSTOP');
+  try {
+    // More lines than the pipe between the two has room for.
+    const answers = await tries.sh(
+      'shop/outside',
+      `curl -sk -m 60 -w '%{http_code}\\n' -o /dev/null 'https://${FRONT}/?[1-300]' | sort | uniq -c`,
+    );
+    expect(answers).toMatch(/^300 200$/);
+  } finally {
+    process.kill(taker, 'SIGCONT');
+  }
+  expect(await curl('-o /dev/null -w "%{http_code}"', `https://${FRONT}/`)).toBe('200');
 });
 
 test('the firewall decides: without the rule for the front ends’ ranges hosts become unhealthy, with words', async () => {
