@@ -12,16 +12,14 @@ const fields: Readonly<Record<string, string>> = {
   front: '"%f"',
   client: '"%ci"',
   clientPort: '%cp',
-  address: '"%fi"',
-  port: '%fp',
   tls: '"%sslv"',
-  method: escaped('capture.req.method'),
-  host: escaped('capture.req.hdr(3)'),
+  method: '"%HM"',
+  host: escaped('capture.req.hdr(2)'),
   uri: escaped('capture.req.uri'),
   version: '"%HV"',
   agent: escaped('capture.req.hdr(0)'),
   referer: escaped('capture.req.hdr(1)'),
-  trace: escaped('capture.req.hdr(2)'),
+  trace: escaped('var(txn.trace)'),
   user: escaped('var(txn.user)'),
   decision: escaped('var(txn.decision)'),
   status: '%ST',
@@ -50,7 +48,6 @@ export const accessLogFormat: string = `{${Object.entries(fields)
 export const captured = [
   { header: 'user-agent', length: 512 },
   { header: 'referer', length: 512 },
-  { header: 'x-cloud-trace-context', length: 80 },
   { header: 'host', length: 255 },
 ] as const;
 
@@ -64,8 +61,6 @@ export interface AccessLine {
   readonly front: string;
   readonly client: string;
   readonly clientPort: number;
-  readonly address: string;
-  readonly port: number;
   readonly tls: string;
   readonly method: string;
   readonly host: string;

@@ -73,8 +73,6 @@ const defaultsSection = (paths: HaproxyPaths): Section => ({
     'option idle-close-on-response',
     'option redispatch 1',
     'retries 2',
-    // A server closes idle connections when it likes, also just as a request comes down one.
-    'retry-on conn-failure empty-response',
     'load-server-state-from-file global',
     'timeout connect 5s',
     'timeout queue 10s',

@@ -9,6 +9,7 @@ export interface FrontEnd {
   readonly forwardingRule: string;
   readonly targetProxy: string;
   readonly urlMap: string;
+  readonly address: string;
 }
 
 /** An entry of the load balancer's request log, in the cloud's shape. */
@@ -34,7 +35,7 @@ export function requestEntry(line: AccessLine, front: FrontEnd, receivedAt: stri
     timestamp: formatInstant(begin),
     receiveTimestamp: receivedAt,
     severity: line.status >= 400 || line.status <= 0 ? 'WARNING' : 'INFO',
-    httpRequest: httpRequestOf(line),
+    httpRequest: httpRequestOf(line, front),
     jsonPayload: payloadOf(line, service),
     ...(trace === '' ? {} : { trace: `projects/${project}/traces/${trace}` }),
   };
@@ -42,9 +43,9 @@ export function requestEntry(line: AccessLine, front: FrontEnd, receivedAt: stri
 
 const known = (text: string): string | undefined => (text === '' || text === '-' ? undefined : text);
 
-function httpRequestOf(line: AccessLine): Readonly<Record<string, unknown>> {
+function httpRequestOf(line: AccessLine, front: FrontEnd): Readonly<Record<string, unknown>> {
   const scheme = line.tls === '' || line.tls === '-' ? 'http' : 'https';
-  const url = line.uri.startsWith('/') ? `${scheme}://${known(line.host) ?? line.address}${line.uri}` : line.uri;
+  const url = line.uri.startsWith('/') ? `${scheme}://${known(line.host) ?? front.address}${line.uri}` : line.uri;
   const serverIp = known(line.serverAddress);
   return {
     requestMethod: line.method,

@@ -28,7 +28,7 @@ export function requestLogs(snapshot: Snapshot, { deployment, now }: LineSurroun
         const access = parseAccess(line);
         if (access === undefined) return engineEntry(line, { project, number, at: now().toISOString() });
         const rule = access.front.replace(/^front\./, '');
-        const front = fronts.get(rule) ?? { project, forwardingRule: rule, targetProxy: '', urlMap: '' };
+        const front = fronts.get(rule) ?? { project, forwardingRule: rule, targetProxy: '', urlMap: '', address: '' };
         return requestEntry(access, front, now().toISOString());
       },
     };
@@ -37,7 +37,7 @@ export function requestLogs(snapshot: Snapshot, { deployment, now }: LineSurroun
 
 function frontEnds(snapshot: Snapshot, project: string): ReadonlyMap<string, FrontEnd> {
   return new Map(
-    snapshot.all(forwardingRule, project).map(({ name, spec }) => {
+    snapshot.all(forwardingRule, project).map(({ name, spec, assigned }) => {
       const https =
         spec.targetHttpsProxy === undefined
           ? undefined
@@ -47,7 +47,13 @@ function frontEnds(snapshot: Snapshot, project: string): ReadonlyMap<string, Fro
       const target = https ?? plain;
       return [
         name,
-        { project, forwardingRule: name, targetProxy: target?.name ?? '', urlMap: target?.spec.urlMap ?? '' },
+        {
+          project,
+          forwardingRule: name,
+          targetProxy: target?.name ?? '',
+          urlMap: target?.spec.urlMap ?? '',
+          address: assigned.address,
+        },
       ];
     }),
   );
