@@ -3,6 +3,7 @@ import { asProblem } from '#core/problem.ts';
 import type { Snapshot } from '#core/resource.ts';
 import { projectNumber } from '#kinds/instance/fabric.ts';
 import { instance } from '#kinds/instance/kind.ts';
+import { accessLogs } from './logs/lines/access.ts';
 import { type LineLogHealth, LogCollector } from './logs/lines/collector.ts';
 import { firewallLogs } from './logs/lines/firewall.ts';
 import { type Places, placesIn, placesOf } from './logs/lines/places.ts';
@@ -67,6 +68,7 @@ export class Logging {
       ...firewallLogs(snapshot, surroundings),
       ...serialLogs(snapshot, surroundings),
       ...requestLogs(snapshot, surroundings),
+      ...accessLogs(snapshot, surroundings),
     ]);
   }
 

@@ -41,6 +41,7 @@ export interface LogEntry {
 
 /** Ids of the logs that we write ourselves. */
 export const logIds = {
+  access: 'cloudaudit.googleapis.com/data_access',
   audit: 'cloudaudit.googleapis.com/activity',
   firewall: 'compute.googleapis.com/firewall',
   health: 'compute.googleapis.com/healthchecks',

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine } from '#core/engine.ts';
@@ -52,9 +53,10 @@ export const edgeEngine = defineEngine<EdgeInput>({
     for (const path of [input, spoe, web, operator]) await rm(path, { force: true });
   },
 
-  /** Sessions and keys. */
+  /** Sessions, keys and the log. */
   async discard(machine, held) {
-    await rm(edgePaths(machine, held.input.project.id).state, { recursive: true, force: true });
+    const { state, log } = edgePaths(machine, held.input.project.id);
+    for (const it of [state, log, `${log}.d`]) await rm(it, { recursive: true, force: true });
   },
 
   async observe(machine, held) {
@@ -80,7 +82,11 @@ function opened(value: unknown, unseal: (value: string) => string): unknown {
 
 async function makeFolders(machine: Machine, at: string, paths: EdgePaths): Promise<void> {
   await makeMeetingFolder(machine, at, paths);
-  const { edge } = machine.users;
+  const { edge, control } = machine.users;
+  // Control follows the log.
+  const logs = `${paths.log}.d`;
+  await must(machine, at, ['install', '-d', '-m', '0711', dirname(dirname(logs)), dirname(logs)]);
+  await must(machine, at, ['install', '-d', '-o', '0', '-g', String(control.gid), '-m', '2750', logs]);
   await must(machine, at, ['install', '-d', '-m', '0711', `${machine.state}/edge`]);
   await must(machine, at, [
     ...['install', '-d', '-o', String(edge.uid), '-g', String(edge.gid), '-m', '0700', paths.state],
