@@ -284,6 +284,8 @@ export async function proxyLab(): Promise<ProxyLab> {
     },
     async remove() {
       if (held !== undefined) await haproxyEngine.remove(machine, held);
+      // One that never became ready was started all the same.
+      await supervisor.remove('proxy.lab');
       servers.kill('SIGKILL');
       await base.cleanup();
     },
