@@ -63,7 +63,7 @@ export function mountSpecial(edge: Edge, keys: KeyRing, refusals: Refusals): voi
     const session = sessionOf(edge, request);
     if (session !== undefined) {
       edge.sessions.revoke({ key: session.key });
-      edge.log('sign-out', { principal: session.person.email, host: session.host });
+      edge.log('signOut', { principal: session.person.email, host: session.host });
     }
     // Who asks for this wants another account: the provider must not go on with the one that it remembers.
     redirect(response, ownTarget(request), { 'set-cookie': [clearedCookie(), switchCookie(600)] });

@@ -125,7 +125,7 @@ function endThoseWhoAreGone(edge: Edge, accounts: Accounts, email: string | unde
   for (const { key, person } of sessions) {
     if (accounts.look(person.subject) !== undefined) continue;
     edge.sessions.revoke({ key });
-    edge.log('signOut', { email: person.email, reason: 'gone' });
+    edge.log('signOut', { principal: person.email, reason: 'gone' });
   }
 }
 

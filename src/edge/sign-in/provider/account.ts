@@ -164,7 +164,7 @@ async function changePassword(parts: AccountParts, { request, person }: Visit): 
   const verdict = await parts.accounts.change({ email: person.email, before, after });
   if (verdict.outcome === 'away') return { problem: 'The directory does not answer just now. Try again in a moment.' };
   if (verdict.outcome === 'refused') return { problem: CHANGE_PROBLEMS[verdict.reason] };
-  parts.edge.log('passwordChanged', { email: person.email, requestId: clientOf(request).requestId });
+  parts.edge.log('passwordChanged', { principal: person.email, requestId: clientOf(request).requestId });
   parts.edge.sessions.revoke({ subject: person.subject });
   return { done: 'Your password is changed. You are signed out everywhere else.' };
 }
@@ -175,7 +175,11 @@ async function turnOn(parts: AccountParts, { request, person }: Visit): Promise<
   if (!parts.factors.confirmTotp(person.subject, form.get('code') ?? ''))
     return { problem: 'That code is not right. Wait for the next one.' };
   parts.codes.clear(person.subject);
-  parts.edge.log('secondFactorAdded', { email: person.email, factor: 'totp', requestId: clientOf(request).requestId });
+  parts.edge.log('secondFactorAdded', {
+    principal: person.email,
+    factor: 'totp',
+    requestId: clientOf(request).requestId,
+  });
   return { done: 'Your authenticator app is on. You are asked for a code at the next sign-in.' };
 }
 
@@ -186,7 +190,7 @@ async function turnOff(parts: AccountParts, { request, person }: Visit): Promise
     return { problem: 'That code is not right, or was used already. Wait for the next one.' };
   parts.factors.removeTotp(person.subject);
   parts.edge.log('secondFactorRemoved', {
-    email: person.email,
+    principal: person.email,
     factor: 'totp',
     requestId: clientOf(request).requestId,
   });
@@ -208,7 +212,7 @@ async function addPasskey(
     (await parts.passkeys.enrol(form.get('response') ?? '', { challenge, account: person.subject, label }));
   if (!added) return { problem: 'No passkey was added. Try again.' };
   parts.edge.log('secondFactorAdded', {
-    email: person.email,
+    principal: person.email,
     factor: 'passkey',
     requestId: clientOf(request).requestId,
   });
@@ -220,7 +224,7 @@ async function removePasskey(parts: AccountParts, { request, person }: Visit): P
   if (!parts.factors.removePasskey(person.subject, form.get('id') ?? ''))
     return { problem: 'There is no such passkey.' };
   parts.edge.log('secondFactorRemoved', {
-    email: person.email,
+    principal: person.email,
     factor: 'passkey',
     requestId: clientOf(request).requestId,
   });

@@ -164,7 +164,7 @@ async function checkPassword(parts: InteractionParts, visit: Visit): Promise<voi
   const email = (form.get('email') ?? '').trim().toLowerCase().slice(0, 254);
   const { address, requestId } = clientOf(request);
   const failed = (reason: string, words: string, status: number): Promise<void> => {
-    parts.edge.log('signInFailed', { email, reason, address, requestId });
+    parts.edge.log('signInFailed', { claimed: email, reason, client: address, requestId });
     return show(parts, { ...visit, arrival: { ...begin, email } }, words, status);
   };
   if (!parts.guesses.address.open(address)) return failed('tooMany', TOO_MANY, 429);
@@ -224,9 +224,9 @@ async function checkCode(parts: InteractionParts, visit: Visit): Promise<void> {
   const allowed = parts.guesses.code.allow(person.subject);
   if (!allowed || !parts.factors.checkTotp(person.subject, form.get('code') ?? '')) {
     parts.edge.log('signInFailed', {
-      email: person.email,
+      principal: person.email,
       reason: allowed ? 'wrongCode' : 'tooMany',
-      address,
+      client: address,
       requestId,
     });
     return show(parts, visit, allowed ? WRONG_CODE : TOO_MANY, allowed ? 403 : 429);
@@ -243,7 +243,7 @@ async function confirmEnrolment(parts: InteractionParts, visit: Visit): Promise<
   if (!parts.factors.confirmTotp(person.subject, form.get('code') ?? '')) return show(parts, visit, WRONG_CODE, 403);
   parts.guesses.code.clear(person.subject);
   parts.edge.log('secondFactorAdded', {
-    email: person.email,
+    principal: person.email,
     factor: 'totp',
     requestId: clientOf(visit.request).requestId,
   });
@@ -267,7 +267,7 @@ async function chooseNewPassword(parts: InteractionParts, visit: Visit): Promise
   const verdict = await parts.accounts.change({ email: person.email, before: before ?? '', after });
   if (verdict.outcome === 'away') return show(parts, visit, AWAY, 503);
   if (verdict.outcome === 'refused') return show(parts, visit, CHANGE_PROBLEMS[verdict.reason], 403);
-  parts.edge.log('passwordChanged', { email: person.email, requestId: clientOf(visit.request).requestId });
+  parts.edge.log('passwordChanged', { principal: person.email, requestId: clientOf(visit.request).requestId });
   await afterPassword(parts, visit, { ...visit.arrival, stage: 'password' });
 }
 
@@ -280,7 +280,7 @@ async function checkPasskey(parts: InteractionParts, visit: Visit): Promise<void
   const directories = parts.directories();
   const welcomeHere = person !== undefined && (directories.length === 0 || directories.includes(person.provider));
   if (!welcomeHere) {
-    parts.edge.log('signInFailed', { reason: 'passkey', address, requestId });
+    parts.edge.log('signInFailed', { reason: 'passkey', client: address, requestId });
     return show(parts, visit, 'That passkey is not known here. Sign in with your password.', 403);
   }
   await welcome(parts, visit, {
@@ -295,7 +295,13 @@ async function welcome(parts: InteractionParts, visit: Visit, arrival: Arrival):
   const { account = '', email, methods } = arrival;
   const { address, requestId } = clientOf(visit.request);
   const acr = methods.includes('hwk') ? SECURE_KEY : methods.includes('mfa') ? SECOND_FACTOR : undefined;
-  parts.edge.log('signedIn', { email, methods, address, requestId, client: visit.details.params['client_id'] });
+  parts.edge.log('signedIn', {
+    principal: email,
+    methods,
+    client: address,
+    requestId,
+    oauthClient: visit.details.params['client_id'],
+  });
   await finish(parts, visit, {
     login: { accountId: account, amr: [...methods], remember: true, ...(acr === undefined ? {} : { acr }) },
   });

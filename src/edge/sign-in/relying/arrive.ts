@@ -217,11 +217,11 @@ function welcome(parts: RelyingParts, way: Way, attempt: Attempt, claims: Claims
   });
   const { address, requestId } = clientOf(request);
   edge.log('session', {
-    email: person.email,
+    principal: person.email,
     host: attempt.host,
     provider: provider.name,
     methods,
-    address,
+    client: address,
     requestId,
   });
   redirect(response, attempt.target, [sessionCookie(value, seconds), parts.attempts.over(attempt.state)]);
@@ -244,7 +244,7 @@ interface Failure {
 function fail(parts: RelyingParts, request: IncomingMessage, response: ServerResponse, it: Failure): void {
   const { address, requestId } = clientOf(request);
   const { host } = matchOf(request);
-  parts.edge.log('signInFailed', { host, reason: it.reason, detail: it.detail, address, requestId });
+  parts.edge.log('signInFailed', { host, reason: it.reason, detail: it.detail, client: address, requestId });
   for (const cookie of it.cookies ?? []) response.appendHeader('set-cookie', cookie);
   const { title, cause, remedy, action } = it;
   const page = failurePage({ title, cause, remedy, requestId, ...(action === undefined ? {} : { action }) });

@@ -20,7 +20,7 @@ export async function signOut(parts: RelyingParts, request: IncomingMessage, res
   const [providerName] = (session?.parent ?? '').split('/');
   if (session !== undefined) {
     parts.edge.sessions.revoke({ key: session.key });
-    parts.edge.log('signOut', { email: session.person.email, host: session.host });
+    parts.edge.log('signOut', { principal: session.person.email, host: session.host });
   }
   const provider = parts.clients.list().find((it) => it.name === providerName);
   const home = `https://${request.headers.host ?? matchOf(request).host}${SIGNED_OUT_PATH}`;
