@@ -9,6 +9,8 @@ import type { ApiParts } from './context.ts';
 export interface Opening {
   readonly parts: ApiParts;
   readonly hostSocket: string;
+  /** Runtime folder of the deployment. */
+  readonly run: string;
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;

@@ -17,19 +17,20 @@ import { openTunnel } from './tunnel.ts';
 export interface ServerParts {
   readonly parts: ApiParts;
   readonly hostSocket: string;
+  readonly run: string;
   readonly settings: Settings;
   readonly key: Buffer;
   readonly certificate: Buffer;
 }
 
 /** The API over TLS. Interactive sessions are upgraded connections: the same checks, then bytes both ways. */
-export async function listen({ parts, hostSocket, settings, key, certificate }: ServerParts): Promise<Server> {
+export async function listen({ parts, hostSocket, run, settings, key, certificate }: ServerParts): Promise<Server> {
   const app = apiApp(parts);
   const server = createServer({ key, cert: certificate, minVersion: 'TLSv1.2' }, getRequestListener(app.fetch));
   server.headersTimeout = 10_000;
   server.requestTimeout = 60_000;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const opening: Opening = { parts, hostSocket, request, socket, head };
+    const opening: Opening = { parts, hostSocket, run, request, socket, head };
     socket.on('error', () => socket.destroy());
     try {
       if (targetOf(opening).what === 'tunnel') openTunnel(opening);

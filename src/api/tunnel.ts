@@ -1,10 +1,11 @@
 import { connect } from 'node:net';
 import { mayAct } from '#access/roles.ts';
-import { Problem, type ProblemDocument, problems } from '#core/problem.ts';
+import { Problem } from '#core/problem.ts';
 import { edgeId } from '#engines/edge/assemble.ts';
-import { splice } from '#host/splice.ts';
+import { operatorSocket } from '#engines/edge/paths.ts';
 import { instance } from '#kinds/instance/kind.ts';
 import { audit, type Opening, refuse, targetOf, tokenOf } from './opening.ts';
+import { splice } from './splice.ts';
 
 /**
  * `/v1/projects/P/instances/N/tunnel?port=22`, or `?sid=…&ack=…` to come back: a WebSocket to the project's edge, which
@@ -23,8 +24,7 @@ export function openTunnel(opening: Opening): void {
       message: `there is no instance of that name in project ${project}`,
       fix: '`vauban get instances` lists them.',
     });
-  const artifact = edgeId(project);
-  if (!parts.control.artifacts.some((it) => it.id === artifact))
+  if (!parts.control.artifacts.some((it) => it.id === edgeId(project)))
     throw new Problem('UNMET', {
       at: `projects/${project}`,
       message: 'the project has no edge through which a tunnel could lead',
@@ -33,7 +33,7 @@ export function openTunnel(opening: Opening): void {
   const path = query.has('sid')
     ? `/v4/reconnect?${only(query, ['sid', 'ack'])}`
     : `/v4/connect?${only(query, ['port', 'interface'], { project, instance: name, zone: found?.spec.zone ?? 'unknown' })}`;
-  pass(opening, artifact, requestText(opening, path, who));
+  pass(opening, operatorSocket(opening.run, project), requestText(opening, path, who));
   if (!query.has('sid') && 'x-vauban-principal' in who)
     audit(opening, { status: 101, message: '', request: { port: Number(query.get('port')) } });
 }
@@ -84,57 +84,28 @@ function requestText({ request }: Opening, path: string, who: Readonly<Record<st
   return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
-/** Bytes of the host agent's answer before the connection is the edge's. */
-const GREETING = 16_384;
-
-/** Asks the host agent for the way to the edge; from there on the client and the edge talk to each other. */
-function pass(opening: Opening, artifact: string, text: string): void {
-  const { hostSocket, socket, head } = opening;
-  const host = connect({ path: hostSocket, allowHalfOpen: true });
-  const unreachable = (): void =>
+/** From here on the client and the edge talk to each other. */
+function pass(opening: Opening, path: string, text: string): void {
+  const { socket, head } = opening;
+  const edge = connect({ path, allowHalfOpen: true });
+  const gone = (): void => void edge.destroy();
+  const unreachable = (): void => {
+    socket.off('close', gone);
     refuse(
       opening,
       new Problem('HOST_UNREACHABLE', {
-        at: `unix:${hostSocket}`,
-        message: 'the host agent does not answer',
-        fix: 'It is started again by itself; `vauban doctor` shows its state.',
+        at: `unix:${path}`,
+        message: 'the edge service does not answer',
+        fix: 'It is started again by itself; `vauban checks` shows how it is.',
       }),
     );
-  const gone = (): void => void host.destroy();
+  };
   socket.once('close', gone);
-  host.once('error', unreachable);
-  host.write(
-    `GET /tunnel?artifact=${encodeURIComponent(artifact)} HTTP/1.1\r\nhost: host\r\nconnection: upgrade\r\nupgrade: vauban-tunnel\r\n\r\n`,
-  );
-  let greeting = Buffer.alloc(0);
-  host.on('data', function greet(chunk: Buffer) {
-    greeting = Buffer.concat([greeting, chunk]);
-    const end = greeting.indexOf('\r\n\r\n');
-    if (end < 0 && greeting.length < GREETING) return;
-    host.off('data', greet).off('error', unreachable);
-    if (!greeting.toString('latin1').startsWith('HTTP/1.1 101')) {
-      host.destroy();
-      refuse(opening, problemIn(greeting.subarray(end + 4).toString('utf8')));
-      return;
-    }
-    host.pause();
-    if (end + 4 < greeting.length) host.unshift(greeting.subarray(end + 4));
-    host.write(text);
-    if (head.length > 0) host.write(head);
-    splice(socket, host);
-  });
-}
-
-function problemIn(text: string): Problem {
-  try {
-    const document = JSON.parse(text) as ProblemDocument;
-    if (document.code in problems) return Problem.from(document);
-  } catch {
-    // Said below.
-  }
-  return new Problem('HOST_UNREACHABLE', {
-    at: 'edge',
-    message: 'the host agent gave no way to the edge',
-    fix: '`vauban doctor` shows how the edge is.',
+  edge.once('error', unreachable);
+  edge.once('connect', () => {
+    edge.off('error', unreachable);
+    edge.write(text);
+    if (head.length > 0) edge.write(head);
+    splice(socket, edge);
   });
 }

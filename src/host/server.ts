@@ -15,8 +15,8 @@ export interface HostServerParts {
   /** Group that may open it: control's, and nobody else's. */
   readonly gid: number;
   readonly reset: (artifact: string) => Promise<void>;
-  /** Takes over a connection that was upgraded: an interactive session, or the way to an edge's tunnels. */
-  readonly upgrade: (request: IncomingMessage, socket: import('node:stream').Duplex, head: Buffer) => void;
+  /** Takes over a connection that was upgraded to an interactive session. */
+  readonly exec: (request: IncomingMessage, socket: import('node:stream').Duplex, head: Buffer) => void;
   /** Passes on what engines say while they work. */
   readonly onProgress: (listener: (text: string) => void) => () => void;
 }
@@ -46,7 +46,7 @@ export async function serveHost(parts: HostServerParts): Promise<Server> {
   const server = createServer((request, response) => {
     void answer(verbs, request, response);
   });
-  server.on('upgrade', parts.upgrade);
+  server.on('upgrade', parts.exec);
   await rm(parts.socket, { force: true });
   const before = process.umask(0o177);
   await new Promise<void>((resolve, reject) => {

@@ -12,6 +12,7 @@ async function main(): Promise<void> {
   const server = await listen({
     parts: control.parts,
     hostSocket: deployment.hostSocket,
+    run: deployment.run,
     settings,
     key: readFileSync(`${deployment.apiFolder}/server.key`),
     certificate: readFileSync(`${deployment.apiFolder}/server.crt`),

@@ -12,7 +12,6 @@ import { requireLock } from '#host/lock.ts';
 import { thisMachine } from '#host/machine.ts';
 import { serveHost } from '#host/server.ts';
 import { serveSession } from '#host/session.ts';
-import { serveTunnel } from '#host/tunnel.ts';
 import { systemUsers } from '#host/users.ts';
 
 /** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
@@ -47,11 +46,8 @@ async function main(deployment: Deployment): Promise<void> {
     holder,
     socket: deployment.hostSocket,
     gid: users.control.gid,
-    upgrade: (request, socket, head) => {
-      if (request.url?.startsWith('/tunnel?') === true)
-        serveTunnel({ machine, artifacts: () => holder.artifacts }, request, socket, head);
-      else serveSession({ machine, sandboxOf: (artifact) => sandboxIn(holder, artifact)?.name }, request, socket, head);
-    },
+    exec: (request, socket, head) =>
+      serveSession({ machine, sandboxOf: (artifact) => sandboxIn(holder, artifact)?.name }, request, socket, head),
     reset: (artifact) => reset(machine, holder, artifact),
     onProgress: (listener) => {
       progress.on('text', listener);

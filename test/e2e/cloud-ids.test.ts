@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Threat } from '#control/threats/threat.ts';
 import { eventually, exampleSite, startDeployment, type TestDeployment } from '../deployment.ts';
@@ -32,6 +34,29 @@ exit
 
 const listed = async (...flags: string[]): Promise<Threat[]> =>
   JSON.parse((await lab.vauban('threats', 'list', '-o', 'json', ...flags)).stdout) as Threat[];
+
+/** What the document has people do on the server, through the tunnel. */
+const preparations = `
+sudo systemctl status nginx
+cd /var/www/html/
+sudo touch prepared.file
+echo 'a harmless stand-in' | sudo tee prepared.file
+exit
+`;
+
+test('the server is prepared over ssh through the identity-aware tunnel, as the document has it', async () => {
+  const folder = mkdtempSync(`${tmpdir()}/vauban-cloud-ids-`);
+  process.env['XDG_CONFIG_HOME'] = folder;
+  try {
+    const { code, stdout } = await lab.vaubanWith(preparations, 'ssh', 'server', '--tunnel', '--user', 'student');
+    expect(code).toBe(0);
+    expect(stdout).toContain('Active: active (running)');
+    expect((await lab.inside('server', 'cat', '/var/www/html/prepared.file')).stdout).toBe('a harmless stand-in\n');
+  } finally {
+    delete process.env['XDG_CONFIG_HOME'];
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 test('the five attacks of the document are the five threats that the command line lists', async () => {
   const since = new Date().toISOString();

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LogEntry } from '#core/log.ts';
 import { block, selfSigned } from '../certificates.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
 import { triesOf } from '../fabric-lab.ts';
@@ -230,14 +231,25 @@ test('the same token opens a tunnel through the API; without a role the command 
   expect(await carried).toMatchObject({ code: 0, stdout: 'over the API' });
 }, 60_000);
 
-test('what was opened, refused and closed is in the log of the edge', async () => {
-  const { readFileSync } = await import('node:fs');
-  const lines = () => readFileSync(`${lab.deployment.hostState}/events/edge/people.jsonl`, 'utf8').split('\n');
-  const text = await eventually(
-    async () => lines().join('\n'),
-    (it) => it.includes('tunnel.closed'),
+test('what was opened, refused and closed is in the Data Access log: who, whereto, how much, why', async () => {
+  const read = async (filter: string) => {
+    const text = `log_id("cloudaudit.googleapis.com/data_access") AND protoPayload.serviceName="iap.googleapis.com" AND ${filter}`;
+    const path = '/v1/projects/people/logs:read';
+    return (await lab.client.post<{ entries: LogEntry[] }>(path, { filter: text, order: 'oldest' })).entries;
+  };
+  const [closed] = await eventually(
+    () => read(`protoPayload.methodName:"TunnelClose" AND protoPayload.metadata.received=3000000`),
+    (entries) => entries.length > 0,
   );
-  expect(text).toContain(`"event":"tunnel.opened","principal":"serviceAccount:${emailOf('deployer')}"`);
-  expect(text).toMatch(/"event":"tunnel.refused".*"status":403/);
-  expect(text).toMatch(/"event":"tunnel.closed".*"received":3000000,"sent":3000000/);
+  expect(closed?.protoPayload).toMatchObject({
+    authenticationInfo: { principalEmail: emailOf('deployer') },
+    resourceName: 'projects/people/iap_tunnel/zones/us-east1-b/instances/server',
+    metadata: { port: 9000, sent: 3_000_000, code: 1000 },
+  });
+  const [refused] = await read(
+    `severity=WARNING AND protoPayload.authenticationInfo.principalEmail="${emailOf('stranger')}"`,
+  );
+  expect(refused?.protoPayload).toMatchObject({
+    status: { code: 7, message: expect.stringContaining('No role binding') },
+  });
 });

@@ -12,14 +12,14 @@ import { admission, type Caller } from './admission.ts';
 import { CONNECT_PATH, type HandshakeParts, handshake, RECONNECT_PATH, type Refusal } from './handshake.ts';
 import { type Guest, Relay, type Way } from './relay.ts';
 
-/** Headers that control sets on the operators' socket; nobody else can connect to it. */
+/** Headers that control sets on the operators' socket; nobody else can open it. */
 export const operatorHeaders = { principal: 'x-vauban-principal', address: 'x-vauban-client-address' } as const;
 
 const EVERYWHERE = '0.0.0.0';
 
 /**
  * The TCP tunnel of an edge: for people and service accounts over the load balancer, by role binding; and for operators
- * over a socket that only the host agent can open, on the word of control.
+ * over a socket that only control can open, on its word.
  */
 export async function tunnelPart(edge: Edge): Promise<EdgePart> {
   const { input, log, now, people } = edge;
@@ -130,11 +130,9 @@ async function operatorServer(
     }),
   );
   rmSync(path, { force: true });
-  // Its own user and root, and nobody of the load balancer's group.
-  const before = process.umask(0o177);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);
-  }).finally(() => process.umask(before));
+  });
   return server;
 }

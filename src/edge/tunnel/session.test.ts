@@ -9,6 +9,7 @@ function recorder() {
   const messages: Buffer[] = [];
   const calls: string[] = [];
   const wire: Wire = {
+    batch: (send) => send(),
     send: (message) => void messages.push(message),
     pause: () => void calls.push('pause'),
     resume: () => void calls.push('resume'),
@@ -234,6 +235,7 @@ class Model {
     this.#wires.push(wire);
     for (const side of [0, 1] as const) {
       const port: Wire = {
+        batch: (send) => send(),
         send: (message) => void wire.to[1 - side]?.push(message),
         pause: () => {
           wire.paused[side] = true;

@@ -3,6 +3,8 @@ import { DATA_LIMIT, decodeFrame, encodeFrame } from './frames.ts';
 
 /** One WebSocket connection, as a session uses it. */
 export interface Wire {
+  /** What is sent meanwhile goes out together. */
+  batch(send: () => void): void;
   /** Sends one message. What cannot be delivered any more is dropped; the session sends it again on the next wire. */
   send(message: Buffer): void;
   /** Stops taking messages until {@link resume}; a few that were read already may still come. */
@@ -228,14 +230,18 @@ export class Session {
 
   /** Whole pieces, as long as the window is not full. */
   #pump(): void {
-    while (this.#wire !== undefined && this.#sent - this.#confirmed < this.#window) {
-      const piece = this.#pieces[this.#out];
-      if (piece === undefined) return;
-      this.#out += 1;
-      this.#sent += piece.length;
-      this.#reached = Math.max(this.#reached, this.#sent);
-      this.#wire.send(encodeFrame({ kind: 'data', bytes: piece }));
-    }
+    const wire = this.#wire;
+    if (wire === undefined || this.hasSentAll) return;
+    wire.batch(() => {
+      while (this.#sent - this.#confirmed < this.#window) {
+        const piece = this.#pieces[this.#out];
+        if (piece === undefined) return;
+        this.#out += 1;
+        this.#sent += piece.length;
+        this.#reached = Math.max(this.#reached, this.#sent);
+        wire.send(encodeFrame({ kind: 'data', bytes: piece }));
+      }
+    });
   }
 
   #makeRoom(): void {

@@ -126,7 +126,13 @@ export class Tunnel {
     this.#lastUse = this.#parts.now();
     const { backend } = this.#parts;
     // A host that has hung up gets nothing more; what a client still sends is of no use to anybody.
-    return backend.writable ? backend.write(bytes) : true;
+    if (!backend.writable) return true;
+    // Messages that came together go on together.
+    if (backend.writableCorked === 0) {
+      backend.cork();
+      process.nextTick(() => backend.uncork());
+    }
+    return backend.write(bytes);
   }
 
   #end(why: Closing): void {

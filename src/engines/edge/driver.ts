@@ -8,7 +8,7 @@ import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
 import { compiledCode } from '../compiled.ts';
-import { makeMeetingFolder } from './folders.ts';
+import { makeMeetingFolder, makeOperatorFolder } from './folders.ts';
 import { healthAt } from './health.ts';
 import { EdgeInput } from './input.ts';
 import { type EdgePaths, edgePaths } from './paths.ts';
@@ -39,7 +39,7 @@ export const edgeEngine = defineEngine<EdgeInput>({
         ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${machine.users.proxy.gid}`],
         ...['--inh-caps=-all', '--no-new-privs', process.execPath, '--max-old-space-size=512'],
         ...['--disable-warning=ExperimentalWarning', `${machine.home}/src/main/edge.ts`],
-        ...[paths.run, paths.state, paths.maps],
+        ...[paths.run, paths.state, paths.maps, paths.operator],
       ],
       env: compiledCode(),
       log: paths.log,
@@ -82,6 +82,7 @@ function opened(value: unknown, unseal: (value: string) => string): unknown {
 
 async function makeFolders(machine: Machine, at: string, paths: EdgePaths): Promise<void> {
   await makeMeetingFolder(machine, at, paths);
+  await makeOperatorFolder(machine, at, paths);
   const { edge, control } = machine.users;
   // Control follows the log.
   const logs = `${paths.log}.d`;

@@ -2,6 +2,16 @@ import type { Machine } from '#core/machine.ts';
 import { must } from '#core/run.ts';
 import type { EdgePaths } from './paths.ts';
 
+/** The folder of the operators' socket: made in it, the socket is control's to open, by the group that is handed down. */
+export async function makeOperatorFolder(machine: Machine, at: string, { operator }: Pick<EdgePaths, 'operator'>) {
+  const { edge, control } = machine.users;
+  const folder = operator.slice(0, operator.lastIndexOf('/'));
+  await must(machine, at, ['install', '-d', '-m', '0711', `${machine.run}/operators`]);
+  await must(machine, at, [
+    ...['install', '-d', '-o', String(edge.uid), '-g', String(control.gid), '-m', '2750', folder],
+  ]);
+}
+
 /**
  * The folder in which the sockets of the edge service and of the load balancer meet; both drivers make it. It is sticky:
  * each of the two makes files of its own there, and neither can put one in the place of another's.

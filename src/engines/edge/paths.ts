@@ -10,7 +10,10 @@ export interface EdgePaths {
   readonly web: string;
   /** Folder of the load balancer's maps. */
   readonly maps: string;
-  /** Tunnels of operators, on the word of control. Only the edge service and root can open it. */
+  /**
+   * Tunnels of operators, on the word of control: what comes in here has been authorised. In a folder of its own, which the
+   * edge service owns and only control may enter besides; the load balancer never gets there.
+   */
   readonly operator: string;
   /** The load balancer's admin socket, over which decisions are pushed and taken back. */
   readonly runtime: string;
@@ -23,6 +26,9 @@ export interface EdgePaths {
   readonly log: string;
 }
 
+/** The one path of an edge that control needs. */
+export const operatorSocket = (run: string, project: string): string => `${run}/operators/${project}/tunnel.sock`;
+
 export function edgePaths(places: { readonly run: string; readonly state: string }, project: string): EdgePaths {
   const run = `${places.run}/edge/${project}`;
   const state = `${places.state}/edge/${project}`;
@@ -31,7 +37,7 @@ export function edgePaths(places: { readonly run: string; readonly state: string
     input: `${run}/edge.json`,
     spoe: `${run}/spoe.sock`,
     web: `${run}/web.sock`,
-    operator: `${run}/operator.sock`,
+    operator: operatorSocket(places.run, project),
     runtime: `${run}/runtime.sock`,
     maps: `${places.run}/proxy/${project}/maps`,
     state,

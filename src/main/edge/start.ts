@@ -28,6 +28,8 @@ export interface EdgeFolders {
   readonly state: string;
   /** HAProxy's maps. */
   readonly maps: string;
+  /** Socket of operators' tunnels; default in `run`. */
+  readonly operator?: string;
   /** For tests in which identity providers stand on this very machine. */
   readonly lookup?: Partial<LookupOptions>;
 }
@@ -68,7 +70,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
       state,
       spoe: `${run}/spoe.sock`,
       web: `${run}/web.sock`,
-      operator: `${run}/operator.sock`,
+      operator: folders.operator ?? `${run}/operator.sock`,
       runtime: `${run}/runtime.sock`,
       keys: `${state}/keys.json`,
     },
