@@ -77,8 +77,13 @@ export async function iapLab(input: HaproxyInput = protectedSite()): Promise<Iap
     await edgeEngine.apply(lab.machine, wanted, held);
     held = wanted;
   };
-  await lab.hold(input);
-  await decide({});
+  try {
+    await lab.hold(input);
+    await decide({});
+  } catch (error) {
+    await lab.remove();
+    throw error;
+  }
   const health: IapLab['health'] = async () => {
     if (held === undefined || edgeEngine.observe === undefined) throw new Error('nothing is held');
     return edgeEngine.observe(lab.machine, held);
