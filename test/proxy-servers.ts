@@ -22,6 +22,8 @@ export const ports = {
   early: 83,
   halfway: 84,
   refusing: 85,
+  /** Agrees to every upgrade and tunnel, and says what comes through it. */
+  agreeing: 86,
 };
 
 const paused = new Set<string>();
@@ -127,6 +129,25 @@ function serve(address: string): void {
     ports.halfway,
     address,
   );
+  raw(agree).listen(ports.agreeing, address);
+}
+
+/** As servers do that know more protocols than they should: what follows an agreement is nobody's business but theirs. */
+function agree(socket: Socket): void {
+  socket.once('data', (head) => {
+    const text = head.toString('latin1');
+    const token = /^upgrade: *(.*)\r$/im.exec(text)?.[1];
+    if (token === undefined && !text.startsWith('CONNECT')) {
+      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\nordinary');
+      return;
+    }
+    socket.write(
+      token === undefined
+        ? 'HTTP/1.1 200 OK\r\n\r\n'
+        : `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${token}\r\n\r\n`,
+    );
+    socket.on('data', (more) => socket.write(`heard ${more.toString('latin1')}`));
+  });
 }
 
 const pair = selfSigned(['backend.internal']);

@@ -10,6 +10,8 @@ export interface WebMatch {
   readonly path: string;
   /** What the parameter `gcp-iap-mode` of the query says. */
   readonly mode: string | undefined;
+  /** Whether it came over the socket, from who may open that, and not from a client of the load balancer. */
+  readonly direct: boolean;
 }
 
 export interface WebRoute {
@@ -59,7 +61,7 @@ export function matchOf(request: IncomingMessage): WebMatch {
   const [path = '/', query = ''] = (request.url ?? '/').split(/\?(.*)/s, 2);
   const mode = query.includes(MODE_PARAMETER) ? new URLSearchParams(query).get(MODE_PARAMETER) : null;
   const host = (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
-  return { host, path, mode: mode ?? undefined };
+  return { host, path, mode: mode ?? undefined, direct: request.headers[clientHeaders.address] === undefined };
 }
 
 export function webOf(failed: (route: string, error: unknown) => void): Web {

@@ -99,10 +99,9 @@ export function mountSpecial(edge: Edge, keys: KeyRing, refusals: Refusals): voi
     matches: ({ mode }) => mode !== undefined && Object.hasOwn(byMode, mode),
     answer: (request, response) => byMode[matchOf(request).mode ?? '']?.(request, response),
   });
-  // Reached over the socket alone: the load balancer sends no request with this host.
   edge.web.mount({
     name: 'refusals',
-    matches: ({ host, path }) => host === 'edge' && path.startsWith('/_vauban/refusals/'),
+    matches: ({ direct, path }) => direct && path.startsWith('/_vauban/refusals/'),
     answer: (request, response) => {
       const found = refusals.find(matchOf(request).path.slice('/_vauban/refusals/'.length));
       json(response, found === undefined ? 404 : 200, found ?? { error: 'no such refusal is remembered' });

@@ -1,3 +1,5 @@
+import { OWN_PATHS } from '#access/iap.ts';
+
 /**
  * One line of the access log, as the engine is told to write it and as it is read back. Only fields that cannot hold a
  * quote stand bare; all others go through the engine's own JSON converter.
@@ -40,9 +42,20 @@ const fields: Readonly<Record<string, string>> = {
   retries: '"%rc"',
 };
 
-export const accessLogFormat: string = `{${Object.entries(fields)
-  .map(([name, text]) => `"${name}":${text}`)
-  .join(',')}}`;
+/**
+ * What is told of an address that was asked for. Sign-ins carry codes, states and tokens in the query: of addresses of our
+ * own only the path is told.
+ */
+const told = {
+  everything: fields['uri'] ?? '',
+  'no sign-ins': escaped(`capture.req.uri,regsub("^(.*?${OWN_PATHS}.*?)\\?.*","\\1")`),
+  'no queries': escaped('capture.req.uri,regsub("\\?.*","")'),
+} as const;
+
+export const accessLogFormat = (uri: keyof typeof told): string =>
+  `{${Object.entries({ ...fields, uri: told[uri] })
+    .map(([name, text]) => `"${name}":${text}`)
+    .join(',')}}`;
 
 /** Request headers that are kept for the log, in the order in which the format asks for them. */
 export const captured = [

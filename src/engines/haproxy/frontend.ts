@@ -1,6 +1,6 @@
 import { accessLogFormat, captured } from './access-log.ts';
 import type { Section } from './backend.ts';
-import { decidingChoices, decidingRules } from './iap.ts';
+import { decidingChoices, decidingRules, protectsAny } from './iap.ts';
 import type { Frontend, HaproxyInput } from './input.ts';
 import { judgesNames, nameMaps, routeMaps } from './maps.ts';
 import { frontendName, NOT_FOUND, quoted } from './names.ts';
@@ -13,7 +13,7 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
     head: `frontend ${frontendName(frontend)}`,
     lines: [
       bindLine(frontend, paths),
-      `log-format ${quoted(accessLogFormat)}`,
+      `log-format ${quoted(accessLogFormat(protectsAny(input) ? 'no sign-ins' : 'everything'))}`,
       'unique-id-format %[uuid()]',
       ...captured.map((it) => `capture request header ${it.header} len ${it.length}`),
       ...cleaningRules,
@@ -40,13 +40,21 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
   return `bind ${address}:${port}${secure}`;
 }
 
+const WEBSOCKET = '{ req.hdr(upgrade) -m str -i websocket }';
+
 /** What no client has a say in. They run before anything else looks at the request. */
 export const cleaningRules: readonly string[] = [
   // Many applications take `_` for `-`, so that a name with one could stand for a header of ours.
   'http-request del-header _ -m sub',
-  'http-request del-header x-goog- -m beg',
+  // Some servers take any sign for `-`: lighttpd for CGI, PHP a dot.
+  'http-request del-header ^x[^a-z0-9]goog[^a-z0-9] -m reg',
+  // Both end in a connection on which nobody decides about anything any more, or in one's own request sent back.
+  'http-request deny status 405 if { method CONNECT TRACE }',
+  // So does an upgrade to anything but WebSocket: HTTP/2 without TLS is another way to send requests.
+  `http-request del-header upgrade unless ${WEBSOCKET}`,
   // Names headers that the next server would have to take out: those that we set among them.
   'http-request del-header connection',
+  'http-request set-header upgrade websocket if { req.fhdr_cnt(upgrade) gt 0 }',
   'http-request set-header connection upgrade if { req.fhdr_cnt(upgrade) gt 0 }',
 ];
 

@@ -152,7 +152,9 @@ export function askingRules(paths: HaproxyPaths): readonly string[] {
     `filter spoe engine iap config ${spoePath(paths)}`,
     `http-request set-var(txn.iap_lasting) bool(true) if ${lasting.join(' or ')}`,
     `http-request return status 400 content-type ${PAGE_TYPE} lf-file ${paths.pages}/400.html ${generated} if ${flagged(flags.path)} { path -m reg -i ${quoted(AMBIGUOUS)} }`,
-    // Decisions that count for one address or path only have these in their key.
+    // Decisions that count for one address or path only have these in their key, one behind the other: no other host may
+    // read like this host with an address and the beginning of a path.
+    `http-request return status 400 content-type ${PAGE_TYPE} lf-file ${paths.pages}/400.html ${generated} if { var(txn.host) -m reg ${quoted('[^a-z0-9._:\\[\\]-]')} }`,
     `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]' if ${particular}`,
     `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]|%[path]' if ${particular} ${flagged(flags.path)}`,
     `http-request set-var(txn.iap_extra) var(txn.iap_extra),sha2(256),ub64enc if ${found('iap_extra')}`,
@@ -211,6 +213,8 @@ export function decidingSections(input: HaproxyInput, paths: HaproxyPaths): read
     lines: [
       'timeout server 1h',
       'timeout tunnel 1h',
+      // Pages of ours go by the name that the request was sent to.
+      'http-request del-header x-forwarded-host',
       'http-request set-header x-vauban-client-address %[src]',
       'http-request set-header x-vauban-request-id %[unique-id]',
       'http-request set-header x-vauban-service %[var(txn.backend)]',

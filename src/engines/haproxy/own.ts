@@ -19,7 +19,7 @@ export const ownSections = (input: HaproxyInput, paths: HaproxyPaths): readonly 
     head: `frontend own.${it.name}`,
     lines: [
       `bind ${it.address}:${it.port} ssl crt ${ownFile(it, paths)} alpn h2,http/1.1 ssl-min-ver TLSv1.2`,
-      `log-format ${quoted(accessLogFormat)}`,
+      `log-format ${quoted(accessLogFormat('no queries'))}`,
       'unique-id-format %[uuid()]',
       ...captured.map((header) => `capture request header ${header.header} len ${header.length}`),
       ...cleaningRules,

@@ -108,7 +108,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
 function mountHealth(web: Web, input: InputFile, parts: readonly EdgePart[]): void {
   web.mount({
     name: 'health',
-    matches: ({ host, path }) => host === 'edge' && path === HEALTH_PATH,
+    matches: ({ direct, path }) => direct && path === HEALTH_PATH,
     answer: (_, response) => {
       const refused = input.refused();
       const health: EdgeHealth = {
