@@ -180,9 +180,11 @@ test('looking in and going out are one link; what is no more asked for is taken 
   expect(await ping('host', '198.51.100.1')).toBe(true);
 });
 
-test('a way that the machine has already is left to its owner, and said', async () => {
+test('a way that the machine has already, into a part of it or around it, is left to its owner, and said', async () => {
   await uplinkEngine.remove(machine, wanted);
-  await lab.sh('ip route add 203.0.113.0/24 via 198.51.100.1', { namespace: 'machine' });
-  await expect(uplinkEngine.apply(machine, reached, undefined)).rejects.toMatchObject({ code: 'CONFLICTING' });
-  await lab.sh('ip route del 203.0.113.0/24', { namespace: 'machine' });
+  for (const theirs of ['203.0.113.0/24', '203.0.113.128/25', '203.0.112.0/20', '192.0.2.0/24']) {
+    await lab.sh(`ip route add ${theirs} via 198.51.100.1`, { namespace: 'machine' });
+    await expect(uplinkEngine.apply(machine, reached, undefined)).rejects.toMatchObject({ code: 'CONFLICTING' });
+    await lab.sh(`ip route del ${theirs}`, { namespace: 'machine' });
+  }
 });

@@ -4,6 +4,7 @@ import { defineEngine, type Observation } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
+import { overlaps, parsePrefix, prefix } from '#lib/ip.ts';
 import { UplinkInput } from './input.ts';
 import {
   type LinkAddresses,
@@ -118,21 +119,32 @@ const routesOf = async (machine: Machine): Promise<string[]> =>
     .split('\n')
     .map((line) => line.replace(/^([\d.]+) /, '$1/32 '));
 
-/** A prefix that the machine has a way to already, another deployment's or its owner's, is left alone. */
+/**
+ * A prefix that the machine knows a way into already, as a whole or in part, is left alone: another deployment's, or the
+ * machine's own network, its gateway or its resolvers among them.
+ */
 async function refuseTaken(machine: Machine, { id, input }: Wanted): Promise<void> {
-  const routes = await routesOf(machine);
-  for (const prefix of input.reached) {
-    const other = routes.find(
-      (line) => line.startsWith(`${prefix} `) && !line.includes(` dev ${portOf(machine.deployment)} `),
-    );
+  const own = ` dev ${portOf(machine.deployment)} `;
+  const routes = (await routesOf(machine)).flatMap((line) => {
+    const known = parsePrefix(line.split(' ')[0] ?? '');
+    return known === undefined || line.includes(own) ? [] : [{ known, line: line.trim() }];
+  });
+  const resolvers = (await resolversOf(machine)).map((it) => ({ known: prefix(`${it}/32`), line: `resolver ${it}` }));
+  for (const reached of input.reached) {
+    const other = [...routes, ...resolvers].find(({ known }) => overlaps(known, prefix(reached)));
     if (other === undefined) continue;
     throw new Problem('CONFLICTING', {
       at: id,
-      message: `this machine has a way to ${prefix} already: ${other.trim()}`,
+      message: `this machine has a way into ${reached} already: ${other.line}`,
       fix: 'Take that down first (another deployment’s, most likely), or set `internet: { access: none }`.',
     });
   }
 }
+
+const resolversOf = async (machine: Machine): Promise<string[]> => {
+  const { stdout } = await machine.exec(['cat', '/etc/resolv.conf']);
+  return [...stdout.matchAll(/^nameserver\s+([\d.]+)\s*$/gm)].map(([, it]) => it ?? '');
+};
 
 /** The machine's ways into the namespace: exactly those that are wanted. */
 async function ensureRoutes(machine: Machine, { id, input }: Wanted, link: LinkAddresses): Promise<void> {
