@@ -80,12 +80,12 @@ function nameRules(frontend: Frontend, paths: HaproxyPaths): readonly string[] {
  * Leaves in `txn.backend` where the request goes. What a route map does not have at all (names, endings, paths) is not asked
  * for; the first of a sort is therefore a reload, and all further ones are not.
  */
-function routeRules(frontend: Frontend, { routes }: HaproxyInput, paths: HaproxyPaths): readonly string[] {
+function routeRules(frontend: Frontend, { routes, edgeHosts }: HaproxyInput, paths: HaproxyPaths): readonly string[] {
   const names = routeMaps(frontend.routes);
   const file = (name: string) => `${paths.maps}/${name}`;
   const route = routes.find((it) => it.name === frontend.routes);
   const has = {
-    names: route?.hosts.some((it) => !it.host.startsWith('*')) === true,
+    names: edgeHosts.length > 0 || route?.hosts.some((it) => !it.host.startsWith('*')) === true,
     endings: route?.hosts.some((it) => it.host.length > 1 && it.host.startsWith('*')) === true,
     paths: route?.matchers.some((it) => it.paths.length > 0) === true,
   };

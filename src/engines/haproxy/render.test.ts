@@ -20,6 +20,16 @@ test('a load balancer with one of everything renders to this configuration', asy
   await expect(renderConfig(sample, places)).toMatchFileSnapshot('golden/haproxy.cfg');
 });
 
+test('names of the edge service are found also where the URL map names no host', () => {
+  const routes = sample.routes.map((it) => ({ ...it, hosts: [], matchers: [] }));
+  const asks = (edgeHosts: readonly string[]): boolean =>
+    /var\(txn\.host\),map_str\(\S+\.hosts\)/.test(
+      renderConfig({ ...sample, routes, edgeHosts: [...edgeHosts] }, places),
+    );
+  expect(asks([])).toBe(false);
+  expect(asks(['tunnel.cloudproxy.app'])).toBe(true);
+});
+
 test('hosts and paths become maps in which the longest is found', async () => {
   const text = [...mapsOf(sample)].map(([name, pairs]) => `# ${name}\n${mapText(pairs)}`).join('\n');
   await expect(text).toMatchFileSnapshot('golden/maps.txt');
