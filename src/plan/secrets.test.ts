@@ -47,3 +47,13 @@ test('a sealed value is taken back where it came from, and refused from anywhere
   expect(recall(declared(foreign), before, sealing).problems.map((it) => it.at)).toEqual(['safes/one keys.0.key']);
   expect(recall(declared(own), undefined, sealing).problems).toHaveLength(1);
 });
+
+test('a sealed value in a field that is no secret is refused: it would be opened there, and shown', () => {
+  const before = stored('first');
+  const stolen = before.spec.keys[0]?.key ?? '';
+  const thief = { ...declared('first'), spec: { title: stolen, keys: [{ key: 'first' }] } };
+  expect(recall(thief, before, sealing).problems.map((it) => it.at)).toEqual(['safes/one title']);
+  // Also when it got there in some other way before.
+  const kept = { ...before, spec: { ...before.spec, title: stolen } };
+  expect(recall(thief, kept, sealing).problems).toHaveLength(1);
+});

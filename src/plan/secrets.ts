@@ -19,20 +19,32 @@ export function recall(
   keys: SealingKeys,
 ): { readonly declared: Declared; readonly problems: readonly ProblemDocument[] } {
   const problems: ProblemDocument[] = [];
+  const foreign = (path: Path): void =>
+    void problems.push({
+      code: 'INVALID_DOCUMENT',
+      at: declared.place(path),
+      message: 'this sealed value is not the one that is kept here',
+      fix: 'Write the secret itself, or name its file: `!file PATH`.',
+    });
+  const secrets = new Set<string>();
   const spec = mapSecrets(declared.kind.spec, declared.spec, (value, path) => {
+    secrets.add(JSON.stringify(path));
     const known = at(before?.spec, path);
     if (value === known) return value;
-    if (isSealed(value)) {
-      problems.push({
-        code: 'INVALID_DOCUMENT',
-        at: declared.place(path),
-        message: 'this sealed value is not the one that is kept here',
-        fix: 'Write the secret itself, or name its file: `!file PATH`.',
-      });
-    }
+    if (isSealed(value)) foreign(path);
     return typeof known === 'string' && markOf(known) === markFor(keys, value) ? known : value;
   });
+  // In a field that is no secret it would be opened on the machine, and shown: on a page, in a header.
+  for (const path of sealedIn(declared.spec)) if (!secrets.has(JSON.stringify(path))) foreign(path);
   return { declared: { ...declared, spec }, problems };
+}
+
+/** Where sealed values stand, whatever the fields are. */
+function sealedIn(value: unknown, path: Path = []): readonly Path[] {
+  if (typeof value === 'string') return isSealed(value) ? [path] : [];
+  if (value === null || typeof value !== 'object') return [];
+  if (Array.isArray(value)) return value.flatMap((it, index) => sealedIn(it, [...path, index]));
+  return Object.entries(value).flatMap(([field, it]) => sealedIn(it, [...path, field]));
 }
 
 /** The step after the checks: nothing that leaves here is in plain text. */
