@@ -14,7 +14,7 @@ beforeAll(async () => {
   lab = await iapLab();
   await lab.decide({
     bindings: lets(['user:alice@example.com', `serviceAccount:${ACCOUNT}`]),
-    services: [webService({ oauthClient: 'shop' })],
+    services: [webService({ oauthClient: 'shop', hosts: [HOST] })],
     clients: [
       { name: 'shop', id: 'shop.apps', displayName: '', redirectUris: [], programmatic: false },
       { name: 'other', id: 'other.apps', displayName: '', redirectUris: [], programmatic: false },

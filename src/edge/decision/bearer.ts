@@ -3,7 +3,10 @@ import type { Known } from '#access/policy/facts.ts';
 import type { ReasonCode } from '#access/policy/reason.ts';
 import type { EdgeInput } from '#engines/edge/input.ts';
 import type { EdgeService } from '#engines/edge/sections/services.ts';
-import type { TokenIssuers } from '../issuers.ts';
+import type { TokenIssuer, TokenIssuers } from '../issuers.ts';
+import type { People } from '../people.ts';
+import { hostFits } from '../sign-in/provider/clients.ts';
+import { foreignSubject } from '../sign-in/relying/person.ts';
 
 /** Signatures that are accepted: none with a shared secret, and never none. */
 const algorithms = ['RS256', 'ES256', 'PS256', 'EdDSA'];
@@ -27,6 +30,7 @@ export interface BearerParts {
   readonly service: EdgeService;
   readonly host: string;
   readonly issuers: TokenIssuers;
+  readonly people: Pick<People, 'find'>;
   /** Milliseconds. */
   readonly now: number;
 }
@@ -61,7 +65,7 @@ async function judgeSelfSigned(token: string, account: Account, parts: BearerPar
     algorithms,
     issuer: account.email,
     subject: account.email,
-    audience: [...clientsOf(parts), `https://${parts.host}/*`, `https://${parts.host}/`, `https://${parts.host}`],
+    audience: [...clientsOf(parts), ...ownAddresses(parts)],
     maxTokenAge: limits.selfSigned,
     requiredClaims: ['exp', 'iat'],
     clockTolerance: limits.skew,
@@ -85,10 +89,31 @@ async function judgeIdToken(token: string, iss: string, parts: BearerParts): Pro
     clockTolerance: limits.skew,
     currentDate: new Date(parts.now),
   });
-  return whoOf(payload, issuer);
+  return whoOf(payload, issuer, parts);
 }
 
-function whoOf(payload: JWTPayload, issuer: NonNullable<Awaited<ReturnType<TokenIssuers['find']>>>): BearerResult {
+/**
+ * The addresses that a token may be made for: only names that the service is declared under. Any other name may be another
+ * site's, to which the token was sent, and which now sends it on to us under its own name.
+ */
+function ownAddresses({ input, service, host }: BearerParts): readonly string[] {
+  const fronts = input.hosts.flatMap((it) => (it.service === service.name ? [it.host] : []));
+  const declared = [...service.hosts, ...fronts].some((pattern) => hostFits(withoutPort(pattern), host));
+  return declared ? [`https://${host}/*`, `https://${host}/`, `https://${host}`] : [];
+}
+
+const withoutPort = (host: string): string => host.replace(/:\d+$/, '');
+
+/** The same rules as at a sign-in: what a provider says of somebody counts for its own people alone. */
+async function whoOf(payload: JWTPayload, issuer: TokenIssuer, { input, people }: BearerParts): Promise<BearerResult> {
+  const provider = input.providers.find((it) => it.name === issuer.provider);
+  if (provider?.internal !== undefined) {
+    const person = await people.find(String(payload.sub));
+    if (person === undefined) return refuse('person-disabled', String(payload['email']).slice(0, 254));
+    const { email, domain, subject } = person;
+    const known: Known = { kind: 'person', email, groups: [], ...(domain === undefined ? {} : { domain }) };
+    return { subject: known, id: subject, claims: payload, expiresAt: payload.exp ?? 0 };
+  }
   const email = String(payload['email']).toLowerCase();
   const domain = email.slice(email.lastIndexOf('@') + 1);
   if (issuer.requireVerifiedEmail && payload['email_verified'] !== true) {
@@ -97,14 +122,14 @@ function whoOf(payload: JWTPayload, issuer: NonNullable<Awaited<ReturnType<Token
   if (issuer.allowedDomains.length > 0 && !issuer.allowedDomains.includes(domain)) {
     return refuse('token-issuer', `${issuer.provider} may not vouch for ${domain.slice(0, 253)}`);
   }
-  const hd = payload['hd'];
-  const subject: Known = {
-    kind: 'person',
-    email,
-    groups: [],
-    ...(typeof hd === 'string' ? { domain: hd.toLowerCase() } : {}),
-  };
-  return { subject, id: String(payload.sub), claims: payload, expiresAt: payload.exp ?? 0 };
+  // An address of one of our own people says who may do what.
+  if ((await people.find(email)) !== undefined && !issuer.allowedDomains.includes(domain)) {
+    return refuse('token-issuer', `${issuer.provider} may not vouch for ${email.slice(0, 254)}`);
+  }
+  const vouched = typeof payload['hd'] === 'string' || issuer.allowedDomains.includes(domain);
+  const subject: Known = { kind: 'person', email, groups: [], ...(vouched ? { domain } : {}) };
+  const id = foreignSubject(payload.iss ?? '', String(payload.sub));
+  return { subject, id, claims: payload, expiresAt: payload.exp ?? 0 };
 }
 
 /** Client ids for which a token may have been made. */

@@ -142,7 +142,14 @@ async function bySession(progress: Progress): Promise<Outcome | undefined> {
 async function byToken(progress: Progress): Promise<Outcome | undefined> {
   const { question, parts, service } = progress;
   const { input } = parts.policies;
-  const context = { input, service, host: question.host, issuers: parts.issuers, now: parts.now() };
+  const context = {
+    input,
+    service,
+    host: question.host,
+    issuers: parts.issuers,
+    people: parts.people,
+    now: parts.now(),
+  };
   const result = await judgeBearer(question.token, context);
   if ('refused' in result) {
     return { verdict: 'unauthorized', reasons: [{ code: result.refused, detail: result.detail }] };

@@ -138,7 +138,9 @@ class Deciding {
   }
 
   #forgetPerson(email: string): void {
-    const keys = new Set(this.#edge.sessions.list({ email: email.toLowerCase() }).map((it) => it.key));
+    const address = email.toLowerCase();
+    const sessions = this.#edge.sessions.list({ email: address }).map((it) => it.key);
+    const keys = new Set([...sessions, ...this.#memory.credentialsOf(address)]);
     this.#memory.forget(keys);
     this.#endLasting((it) => (keys.has(it.credential) ? this.#isOver(it) : false));
   }

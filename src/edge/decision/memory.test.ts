@@ -247,3 +247,14 @@ describe('commands', () => {
     );
   });
 });
+
+test('whatever is remembered for somebody is found by their address, and by nobody else’s', async () => {
+  const { model, memory, remember, now } = world();
+  remember(one, 'web', 'by-a-token');
+  remember(other, 'web', 'of-somebody-else', { email: 'a@example.com.evil.example', id: '2' });
+  await flushed();
+  expect(memory.credentialsOf('a@example.com')).toEqual([one]);
+  memory.forget(memory.credentialsOf('a@example.com'));
+  expect(model.hit(one, 'web', now())).toBeUndefined();
+  expect(model.hit(other, 'web', now())).toBe('of-somebody-else');
+});

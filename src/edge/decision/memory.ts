@@ -129,6 +129,11 @@ export class Memory {
     this.#pusher.broadcast(commands);
   }
 
+  /** Credentials that something is remembered under for somebody: sessions, and tokens that nobody else keeps a list of. */
+  credentialsOf(email: string): readonly string[] {
+    return [...this.#generations].flatMap(([credential, { who }]) => (who.startsWith(`${email}|`) ? [credential] : []));
+  }
+
   /** A service whose policy is another now: nothing decided under the former is found any more. */
   renew(service: string, flags: string): void {
     this.#counter += 1;

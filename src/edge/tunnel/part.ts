@@ -81,10 +81,17 @@ const policyOf = ({ bindings, accessLevels }: EdgeInput): Policy => compilePolic
 /** Tokens of service accounts are made for this host, as for any application behind the proxy. */
 const TUNNEL_HOST = 'tunnel.cloudproxy.app';
 /** ID tokens count when they were made for a client that programs may use. */
-const service = EdgeService.parse({ name: 'tunnel', id: '0' });
+const service = EdgeService.parse({ name: 'tunnel', id: '0', hosts: [TUNNEL_HOST] });
 
 async function identify(edge: Edge, token: string): Promise<Caller | { readonly refused: readonly Reason[] }> {
-  const parts = { input: edge.input(), service, host: TUNNEL_HOST, issuers: edge.issuers, now: edge.now() };
+  const parts = {
+    input: edge.input(),
+    service,
+    host: TUNNEL_HOST,
+    issuers: edge.issuers,
+    people: edge.people,
+    now: edge.now(),
+  };
   const judged = await judgeBearer(`Bearer ${token}`, parts);
   if ('refused' in judged) return { refused: [{ code: judged.refused, detail: judged.detail }] };
   const { subject, claims } = judged;
