@@ -1,7 +1,7 @@
 import type { ClassRule } from './classes.ts';
 import type { Interval } from './flatten.ts';
 import { type ProtocolGroups, type RangeRule, sweep } from './groups.ts';
-import { remembering, serialOf } from './memory.ts';
+import { remembering } from './memory.ts';
 import type { AddressEntry, Content, Field, Step } from './model.ts';
 import type { Pool } from './pool.ts';
 
@@ -70,15 +70,14 @@ function placeOf(open: readonly Box[], box: Box): number {
 export function addressLookup(pieces: readonly AddressPiece[], field: Field, pool: Pool): readonly Step[] {
   if (pieces.length === 0) return [];
   const content = (): Content => ({ kind: 'addresses', entries: entriesOf(pieces, field, pool) });
-  return [{ kind: 'address', map: pool.once(`address ${field} ${serialOf(pieces)}`, content) }];
+  return [{ kind: 'address', map: pool.once([pieces], `address ${field}`, content) }];
 }
 
 function entriesOf(pieces: readonly AddressPiece[], field: Field, pool: Pool): readonly AddressEntry[] {
   const entries: AddressEntry[] = [];
   for (const { from, to, ranges, whole } of pieces) {
-    const named = ranges.map((it) => `${serialOf(it.rule)} ${it.from} ${it.to}`);
-    const key = `piece ${field} ${named.join(' ')} whole ${whole === undefined ? '' : serialOf(whole)}`;
-    const chain = pool.once(key, () => ({ kind: 'chain', field, steps: stepsOf(ranges, whole) }));
+    const of = whole === undefined ? ranges : [...ranges, whole];
+    const chain = pool.once(of, `piece ${field}`, () => ({ kind: 'chain', field, steps: stepsOf(ranges, whole) }));
     const last = entries.at(-1);
     if (last !== undefined && last.chain === chain && last.to + 1 === from) {
       entries[entries.length - 1] = { from: last.from, to, chain };

@@ -1,7 +1,7 @@
 import { address as addressOf, contains, firstOf, lastOf, type Prefix, prefix } from '#lib/ip.ts';
 import { flatten, type Interval, merged } from './flatten.ts';
 import type { Direction, FirewallInput, FirewallRule } from './input.ts';
-import type { RuleNumber } from './numbers.ts';
+import { numberRules, type RuleNumber } from './numbers.ts';
 
 /** A rule as a class sees it: the own side is settled, what remains is protocol, port and the other side's address. */
 export interface ClassRule {
@@ -31,25 +31,65 @@ export interface ReadRule {
   readonly aim: string;
 }
 
-/** Reads all rules; those that have not changed since `former` keep their class rules. */
-export function readRules(
-  input: FirewallInput,
-  numbers: ReadonlyMap<string, RuleNumber>,
-  former: ReadonlyMap<string, ReadRule>,
-): ReadonlyMap<string, ReadRule> {
-  return new Map(
-    input.rules.map((rule) => {
-      const number = numbers.get(rule.id) ?? 0;
-      const before = former.get(rule.id);
-      if (before !== undefined && before.classRule.number === number && sameMatch(before.rule, rule)) {
-        return [rule.id, before.rule === rule ? before : { ...before, rule, aim: aimOf(rule) }];
-      }
-      const classRule = { number, protocols: rule.protocols, peers: peersOf(rule) };
-      const own = (rule.direction === 'ingress' ? rule.destinations : rule.sources).map(prefix);
-      return [rule.id, { rule, classRule, own, aim: aimOf(rule) }];
-    }),
-  );
+/** All rules of an input, read. */
+export interface Reading {
+  /** In the order of the input. */
+  readonly inTurn: readonly ReadRule[];
+  /** By number. */
+  readonly ascending: readonly ReadRule[];
+  readonly numbers: ReadonlyMap<string, RuleNumber>;
 }
+
+/** Reads all rules; those that have not changed since `former` stay what they were. */
+export function readRules(rules: readonly FirewallRule[], former?: Reading): Reading {
+  let byId: ReadonlyMap<string, ReadRule> | undefined;
+  const before = rules.map((rule, index) => {
+    const same = former?.inTurn[index];
+    if (same?.rule.id === rule.id) return same;
+    byId ??= new Map(former?.inTurn.map((it) => [it.rule.id, it]));
+    return byId.get(rule.id);
+  });
+  // Numbers come from ids, priorities and actions alone.
+  const numbered =
+    former?.inTurn.length === rules.length &&
+    rules.every(({ priority, action }, index) => {
+      const it = before[index]?.rule;
+      return it !== undefined && it.priority === priority && it.action === action;
+    });
+  const numbers = numbered ? former.numbers : numberRules(rules);
+  const inTurn = rules.map((rule, index) => {
+    const old = before[index];
+    return readRule(rule, (numbered ? old?.classRule.number : numbers.get(rule.id)) ?? 0, old);
+  });
+  if (!numbered) {
+    return { inTurn, numbers, ascending: inTurn.toSorted((a, b) => a.classRule.number - b.classRule.number) };
+  }
+  const replaced = new Map<ReadRule | undefined, ReadRule>();
+  for (const [index, it] of inTurn.entries()) if (it !== before[index]) replaced.set(before[index], it);
+  const { ascending } = former;
+  return {
+    inTurn,
+    numbers,
+    ascending: replaced.size === 0 ? ascending : ascending.map((it) => replaced.get(it) ?? it),
+  };
+}
+
+function readRule(rule: FirewallRule, number: RuleNumber, before: ReadRule | undefined): ReadRule {
+  if (before !== undefined && before.classRule.number === number && sameMatch(before.rule, rule)) {
+    return sameRest(before.rule, rule) ? before : { ...before, rule, aim: aimOf(rule) };
+  }
+  const classRule = { number, protocols: rule.protocols, peers: peersOf(rule) };
+  const own = (rule.direction === 'ingress' ? rule.destinations : rule.sources).map(prefix);
+  return { rule, classRule, own, aim: aimOf(rule) };
+}
+
+/** Whether rules of one id are the same. */
+export const sameRule = (a: FirewallRule, b: FirewallRule): boolean =>
+  a === b || (a.priority === b.priority && a.action === b.action && sameMatch(a, b) && sameRest(a, b));
+
+/** What is neither in the number nor in the match. */
+const sameRest = (a: FirewallRule, b: FirewallRule): boolean =>
+  a === b || (a.log === b.log && sameTexts(a.targets, b.targets));
 
 /** Whether two rules match the same; their numbers and targets are not looked at. */
 function sameMatch(a: FirewallRule, b: FirewallRule): boolean {

@@ -25,7 +25,7 @@ export interface Contents {
 /** Whether two contents hold the same. */
 export function sameContents(a: Contents, b: Contents): boolean {
   const same = (x: ReadonlyMap<string, string>, y: ReadonlyMap<string, string>): boolean =>
-    x === y || (x.size === y.size && [...x].every(([key, data]) => y.get(key) === data));
+    x === y || (x.size === y.size && x.entries().every(([key, data]) => y.get(key) === data));
   return (
     same(a.objects, b.objects) &&
     [...counted, ...dispatched].every((name) => same(a.elements[name], b.elements[name])) &&
@@ -47,7 +47,6 @@ export const contentsOf = remembering((model: FirewallModel): Contents => {
         `${verb[direction]} ${chain}`,
       ]),
     );
-  const hits = (direction: Direction) => new Map(model.verdicts[direction].map((it) => [formatNumber(it.number), '']));
   const hosts = new Map(model.classes.ingress.map(({ address }) => [formatAddress(address), '']));
   const routed = model.routed.ingress.length > 0;
   return {
@@ -59,10 +58,10 @@ export const contentsOf = remembering((model: FirewallModel): Contents => {
       ingress_of: of('ingress'),
       egress_via: via('egress'),
       ingress_via: via('ingress'),
-      verdict_egress: special(model.verdicts.egress, 'return'),
-      verdict_ingress: special(model.verdicts.ingress, 'goto allowed'),
-      hits_egress: hits('egress'),
-      hits_ingress: hits('ingress'),
+      verdict_egress: special.egress(model.verdicts.egress),
+      verdict_ingress: special.ingress(model.verdicts.ingress),
+      hits_egress: hits(model.verdicts.egress),
+      hits_ingress: hits(model.verdicts.ingress),
       hosts,
       denied_to: hosts,
       uplinks: new Map(model.uplinks.map((name) => [`"${name}"`, ''])),
@@ -72,10 +71,20 @@ export const contentsOf = remembering((model: FirewallModel): Contents => {
   };
 });
 
-/** Verdicts that do not follow from the number alone: those that log, and the implied one. */
-const special = (verdicts: readonly Verdict[], allowed: string): ReadonlyMap<string, string> =>
-  new Map(
-    verdicts
-      .filter(({ number, does }) => does !== ((number & allowBit) === 0 ? 'goto denied' : allowed))
-      .map(({ number, does }) => [formatNumber(number), does]),
+const hits = remembering(
+  (verdicts: readonly Verdict[]): ReadonlyMap<string, string> =>
+    new Map(verdicts.map((it) => [formatNumber(it.number), ''])),
+);
+
+const specialOf = (allowed: string) =>
+  remembering(
+    (verdicts: readonly Verdict[]): ReadonlyMap<string, string> =>
+      new Map(
+        verdicts
+          .filter(({ number, does }) => does !== ((number & allowBit) === 0 ? 'goto denied' : allowed))
+          .map(({ number, does }) => [formatNumber(number), does]),
+      ),
   );
+
+/** Verdicts that do not follow from the number alone: those that log, and the implied one. */
+const special = { egress: specialOf('return'), ingress: specialOf('goto allowed') } as const;

@@ -2,6 +2,7 @@ import type { Artifact } from '#core/artifact.ts';
 import type { Machine } from '#core/machine.ts';
 import { must } from '#core/run.ts';
 import { canonical } from '#lib/hash.ts';
+import { sameRule } from './classes.ts';
 import { cutLines, type Flow, isWholeListing, parseFlows } from './flows.ts';
 import type { FirewallInput, FirewallRule } from './input.ts';
 import { interpreterOf } from './interpret.ts';
@@ -30,18 +31,20 @@ export function forbiddenFlows(
  */
 export function canForbid(from: FirewallInput, to: FirewallInput): boolean {
   if (canonical([from.hosts, from.routes]) !== canonical([to.hosts, to.routes])) return true;
-  const former = new Map(from.rules.map((it) => [it.id, it]));
-  for (const rule of to.rules) {
-    const before = former.get(rule.id);
-    former.delete(rule.id);
+  let former: Map<string, FirewallRule> | undefined;
+  // Most rules stand where they stood; only those that do not are looked for.
+  const moved = to.rules.filter((it, index) => it.id !== from.rules[index]?.id);
+  if (moved.length > 0 || from.rules.length !== to.rules.length) {
+    former = new Map(from.rules.map((it) => [it.id, it]));
+  }
+  for (const [index, rule] of to.rules.entries()) {
+    const before = former === undefined ? from.rules[index] : former.get(rule.id);
+    former?.delete(rule.id);
     if (before !== undefined && sameRule(before, rule)) continue;
     if (rule.action === 'deny' || before?.action === 'allow') return true;
   }
-  return [...former.values()].some((it) => it.action === 'allow');
+  return former?.values().some((it) => it.action === 'allow') ?? false;
 }
-
-const sameRule = (a: FirewallRule, b: FirewallRule): boolean =>
-  a === b || (a.priority === b.priority && a.action === b.action && canonical(a) === canonical(b));
 
 /** Ends established connections that the rules now in force would not let start. */
 export async function cutFlows(machine: Machine, wanted: Artifact<FirewallInput>): Promise<void> {

@@ -3,11 +3,25 @@ import type { Interval } from './flatten.ts';
 import { hasPorts, protocolNumber } from './input.ts';
 import { remembering } from './memory.ts';
 
+/** Some single ports, in no order, and the rules of each, ascending by number. */
+export type PortPart = ReadonlyMap<number, readonly ClassRule[]>;
+
+/** Single ports in parts, by the lowest bits of the port: a change makes only those parts anew that it touches. */
+export type ExactPorts = readonly PortPart[];
+
+/** A power of two. */
+export const portParts = 64;
+
+export const noPorts: ExactPorts = Array.from({ length: portParts }, () => new Map());
+
+/** How many ports there are. */
+export const portCount = (exact: ExactPorts): number => exact.reduce((sum, it) => sum + it.size, 0);
+
 /** The rules of one class for one protocol, apart by how they name ports. */
 export interface ProtocolGroups {
   readonly protocol: number;
-  /** Rules of single ports, ascending by number. The ports have no order. */
-  readonly exact: ReadonlyMap<number, readonly ClassRule[]>;
+  /** Rules of single ports. */
+  readonly exact: ExactPorts;
   /** Rules of port ranges, which may overlap, in any order. */
   readonly ranges: readonly RangeRule[];
   /** Rules of the whole protocol and of all protocols, ascending by number. */
@@ -28,8 +42,10 @@ export interface Grouping {
   readonly protocols: readonly ProtocolGroups[];
   /** Rules of all protocols, for what no protocol of its own names. */
   readonly any: readonly ClassRule[];
-  readonly drafts: ReadonlyMap<number, Draft>;
+  readonly drafts: ReadonlyMap<number, Parted>;
 }
+
+type Parted = Pick<ProtocolGroups, 'exact' | 'ranges' | 'whole'>;
 
 interface Draft {
   readonly exact: Map<number, ClassRule[]>;
@@ -54,7 +70,7 @@ export function groupsOf(rules: readonly ClassRule[], former?: Grouping): Groupi
   const drafts = new Map(former?.drafts);
   for (const protocol of new Set([...less.drafts.keys(), ...more.drafts.keys()])) {
     const draft = patchedDraft(drafts.get(protocol), less.drafts.get(protocol), more.drafts.get(protocol));
-    if (draft.exact.size + draft.ranges.length + draft.whole.length === 0) drafts.delete(protocol);
+    if (portCount(draft.exact) + draft.ranges.length + draft.whole.length === 0) drafts.delete(protocol);
     else drafts.set(protocol, draft);
   }
   const before = new Map(any === former?.any ? former.protocols.map((it) => [it.protocol, it]) : []);
@@ -103,29 +119,43 @@ function draftsOf(rules: readonly ClassRule[]): Drafts {
   return { drafts, any };
 }
 
-function patchedDraft(from: Draft | undefined, less: Draft | undefined, more: Draft | undefined): Draft {
-  if (from === undefined && less === undefined && more !== undefined) return more;
-  const exact = new Map(from?.exact);
-  for (const port of new Set([...(less?.exact.keys() ?? []), ...(more?.exact.keys() ?? [])])) {
-    const list = patched(exact.get(port) ?? [], less?.exact.get(port) ?? [], more?.exact.get(port) ?? []);
-    if (list.length === 0) exact.delete(port);
-    else exact.set(port, list);
-  }
+function patchedDraft(from: Parted | undefined, less: Draft | undefined, more: Draft | undefined): Parted {
   const gone = new Set(less?.ranges.map((it) => it.rule));
   const added = more?.ranges ?? [];
-  const same = gone.size + added.length === 0;
   const old = from?.ranges ?? [];
   return {
-    exact: (less?.exact.size ?? 0) + (more?.exact.size ?? 0) === 0 && from !== undefined ? from.exact : exact,
-    ranges: same ? old : [...old.filter((it) => !gone.has(it.rule)), ...added],
+    exact: patchedPorts(from?.exact ?? noPorts, less?.exact, more?.exact),
+    ranges: gone.size + added.length === 0 ? old : [...old.filter((it) => !gone.has(it.rule)), ...added],
     whole: patched(from?.whole ?? [], less?.whole ?? [], more?.whole ?? []),
   };
 }
 
+/** Parts without a change stay what they are. */
+function patchedPorts(from: ExactPorts, less: PortPart = new Map(), more: PortPart = new Map()): ExactPorts {
+  if (less.size + more.size === 0) return from;
+  const fresh = new Map<number, Map<number, readonly ClassRule[]>>();
+  for (const port of new Set([...less.keys(), ...more.keys()])) {
+    const number = port % portParts;
+    const part = fresh.get(number) ?? new Map(from[number]);
+    fresh.set(number, part);
+    const before = part.get(port);
+    const list =
+      before === undefined ? (more.get(port) ?? []) : patched(before, less.get(port) ?? [], more.get(port) ?? []);
+    if (list.length === 0) part.delete(port);
+    else part.set(port, list);
+  }
+  return from.map((part, number) => fresh.get(number) ?? part);
+}
+
 /** `from` itself when nothing changes. */
-function patched(from: ClassRule[] | readonly ClassRule[], less: readonly ClassRule[], more: readonly ClassRule[]) {
-  if (less.length + more.length === 0) return from as ClassRule[];
-  return [...ascending([...from.filter((it) => !less.includes(it)), ...more])];
+function patched(
+  from: readonly ClassRule[],
+  less: readonly ClassRule[],
+  more: readonly ClassRule[],
+): readonly ClassRule[] {
+  if (less.length + more.length === 0) return from;
+  const gone = new Set(less);
+  return ascending([...from.filter((it) => !gone.has(it)), ...more]);
 }
 
 /** A rule that names something twice does so in a row, because rules come one after the other. */

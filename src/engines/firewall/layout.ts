@@ -1,10 +1,20 @@
 import { addressFirst, addressLookup } from './address.ts';
 import type { ClassRule } from './classes.ts';
 import { flatten, type Interval, type Span } from './flatten.ts';
-import { cut, measure, type ProtocolGroups, rangeAt, sizeOf } from './groups.ts';
-import { serialOf } from './memory.ts';
+import {
+  cut,
+  type ExactPorts,
+  measure,
+  type PortPart,
+  type ProtocolGroups,
+  portCount,
+  portParts,
+  rangeAt,
+  sizeOf,
+} from './groups.ts';
+import { remembering } from './memory.ts';
 import type { Content, Field, PortEntry, Step } from './model.ts';
-import type { Pool } from './pool.ts';
+import type { Made, Pool } from './pool.ts';
 import { isEverywhere } from './text.ts';
 
 /**
@@ -24,6 +34,8 @@ export const defaultBudget: Budget = { group: 150_000, table: 600_000 };
 export interface Purse {
   readonly group: number;
   left: number;
+  /** Something was too large for it. */
+  refused: boolean;
 }
 
 export interface Place {
@@ -42,24 +54,59 @@ const worthFolding = (folded: number, apart: number): boolean => folded <= 3 * a
 /** How the first match counts: as the only one, or against what another group has found. */
 type Mode = 'mark' | 'lower';
 
+/** A protocol's chain and what it took of the budget. */
+interface Settled {
+  readonly spent: number;
+  readonly chain: Made | undefined;
+}
+
+const settled = remembering((_: ProtocolGroups) => new Map<string, Settled>());
+
+/** The chain of {@link protocolSteps}; undefined when there are none. Made once for the same groups. */
+export function protocolChain(groups: ProtocolGroups, place: Place): string | undefined {
+  const { pool, field, purse } = place;
+  const known = settled(groups);
+  const manner = `${field} ${purse.group}`;
+  const before = known.get(manner);
+  // Whatever was affordable then is so now, too.
+  if (before !== undefined && before.spent <= purse.left) {
+    purse.left -= before.spent;
+    return before.chain === undefined ? undefined : pool.adopt(before.chain);
+  }
+  const mine = { group: purse.group, left: purse.left, refused: false };
+  const steps = protocolSteps(groups, { ...place, purse: mine });
+  const chain = steps.length === 0 ? undefined : pool.add({ kind: 'chain', field, steps });
+  if (!mine.refused) {
+    known.set(manner, { spent: purse.left - mine.left, chain: chain === undefined ? chain : pool.made(chain) });
+  }
+  purse.left = mine.left;
+  return chain;
+}
+
+/** Of a part of the single ports. */
+const sizeOfPart = remembering((part: PortPart) => [...part.values()].reduce((sum, it) => sum + sizeOf(it), 0));
+
 /**
  * The steps that leave the lowest matching number of one protocol in the mark. Rules of single ports, of port ranges
  * and of the whole protocol are three groups; they are folded into one lookup by port and one by address where that
  * stays small, else looked up one after the other, the lowest number winning.
  */
-export function protocolSteps(groups: ProtocolGroups, place: Place): readonly Step[] {
+function protocolSteps(groups: ProtocolGroups, place: Place): readonly Step[] {
   const { exact, ranges, whole } = groups;
   const pieces = measure(ranges);
   const sum = (sizes: Iterable<number>): number => [...sizes].reduce((a, b) => a + b, 0);
   const size = {
-    exact: sum([...exact.values()].map(sizeOf)),
+    exact: sum(exact.map(sizeOfPart)),
     ranges: sum(pieces.map((it) => it.size)),
-    overlap: sum([...exact.keys()].map((port) => rangeAt(pieces, port)?.size ?? 0)),
+    overlap:
+      pieces.length === 0
+        ? 0
+        : sum(exact.flatMap((it) => [...it.keys()].map((port) => rangeAt(pieces, port)?.size ?? 0))),
     whole: sizeOf(whole),
   };
   const apart = size.exact + size.ranges + size.whole;
   const ports = size.exact + size.ranges + size.overlap;
-  const folded = ports + (exact.size + pieces.length + 1) * size.whole;
+  const folded = ports + (portCount(exact) + pieces.length + 1) * size.whole;
   const name = `protocol ${groups.protocol}`;
   if (worthFolding(folded, apart) && spend(place.purse, folded)) {
     return [...portSteps(groups, whole, place), ...leafSteps(whole, 'mark', place)];
@@ -84,14 +131,17 @@ export function protocolSteps(groups: ProtocolGroups, place: Place): readonly St
     ? portLookup(
         cut(ranges).map(({ from, to, rules }): Leaf => ({ from, to, lists: [rules] })),
         { mode: 'lower', how: 'jump' },
-        place,
+        { ...place, of: [ranges] },
       )
     : linear(`${name} port ranges`, size.ranges, rangesOneByOne(groups), place);
   return [...exactSteps(), ...rangeSteps, ...wholeSteps()];
 }
 
 function spend(purse: Purse, size: number): boolean {
-  if (size > purse.group || size > purse.left) return false;
+  if (size > purse.group || size > purse.left) {
+    purse.refused = true;
+    return false;
+  }
   purse.left -= size;
   return true;
 }
@@ -99,17 +149,19 @@ function spend(purse: Purse, size: number): boolean {
 /** Single ports first, with everything that ranges add to them; then ranges. Whichever is found, ends the chain. */
 function portSteps({ exact, ranges }: ProtocolGroups, whole: readonly ClassRule[], place: Place): readonly Step[] {
   const pieces = cut(ranges);
-  const leaves = [...exact].map(
-    ([port, rules]): Leaf => ({
-      from: port,
-      to: port,
-      lists: [rules, rangeAt(pieces, port)?.rules ?? nothing, whole],
-    }),
+  const leaves = exact.flatMap((part) =>
+    [...part].map(
+      ([port, rules]): Leaf => ({
+        from: port,
+        to: port,
+        lists: [rules, rangeAt(pieces, port)?.rules ?? nothing, whole],
+      }),
+    ),
   );
   const wider = pieces.map(({ from, to, rules }): Leaf => ({ from, to, lists: [rules, whole] }));
   return [
-    ...portLookup(leaves, { mode: 'mark', how: 'goto' }, place),
-    ...portLookup(wider, { mode: 'mark', how: 'goto' }, place),
+    ...portLookup(leaves, { mode: 'mark', how: 'goto' }, { ...place, of: [exact, ranges, whole] }),
+    ...portLookup(wider, { mode: 'mark', how: 'goto' }, { ...place, of: [ranges, whole] }),
   ];
 }
 
@@ -117,27 +169,38 @@ function portSteps({ exact, ranges }: ProtocolGroups, whole: readonly ClassRule[
 const manyPorts = 256;
 /** Ports of this many rules are asked for most; they have a map of their own. */
 const busy = 8;
-/** The other ports are spread over so many maps. */
-const spread = 64;
 
-function exactLookup(exact: ProtocolGroups['exact'], place: Place): readonly Step[] {
-  const leaves = [...exact].map(([port, rules]): Leaf => ({ from: port, to: port, lists: [rules] }));
-  const manner = { mode: 'mark', how: 'jump' } as const;
-  if (leaves.length <= manyPorts) return portLookup(leaves, manner, place);
+const leavesOf = remembering((part: PortPart) => {
+  const leaves = [...part].map(([port, rules]): Leaf => ({ from: port, to: port, lists: [rules] }));
   const isBusy = (it: Leaf): boolean => (it.lists[0]?.length ?? 0) >= busy;
+  return { busy: leaves.filter(isBusy), quiet: leaves.filter((it) => !isBusy(it)) };
+});
+
+function exactLookup(exact: ExactPorts, place: Place): readonly Step[] {
+  const parts = exact.map(leavesOf);
+  const manner = { mode: 'mark', how: 'jump' } as const;
+  const whole = { ...place, of: [exact] };
+  if (portCount(exact) <= manyPorts) {
+    return portLookup(
+      parts.flatMap((it) => [...it.busy, ...it.quiet]),
+      manner,
+      whole,
+    );
+  }
   const chainOf = (steps: readonly Step[]): string => place.pool.add({ kind: 'chain', field: place.field, steps });
-  const entries = [
-    ...Map.groupBy(
-      leaves.filter((it) => !isBusy(it)),
-      (it) => it.from % spread,
-    ),
-  ]
-    .sort(([x], [y]) => x - y)
-    .map(([rest, some]): PortEntry => ({ from: rest, to: rest, chain: chainOf(portLookup(some, manner, place)) }));
+  // The other ports are spread over many maps.
+  const entries = parts.flatMap(({ quiet }, rest): PortEntry[] => {
+    const steps = portLookup(quiet, manner, { ...place, of: exact.slice(rest, rest + 1) });
+    return steps.length === 0 ? [] : [{ from: rest, to: rest, chain: chainOf(steps) }];
+  });
   const map = place.pool.add({ kind: 'ports', how: 'jump', entries });
-  const others = chainOf([{ kind: 'port', map, mask: spread - 1 }]);
+  const others = chainOf([{ kind: 'port', map, mask: portParts - 1 }]);
   return [
-    ...portLookup(leaves.filter(isBusy), manner, place),
+    ...portLookup(
+      parts.flatMap((it) => it.busy),
+      manner,
+      whole,
+    ),
     { kind: 'go', how: 'jump', chain: others, when: { unmatched: true } },
   ];
 }
@@ -154,19 +217,23 @@ interface Manner {
   readonly how: 'jump' | 'goto';
 }
 
-function portLookup(leaves: readonly Leaf[], manner: Manner, place: Place): readonly Step[] {
+/** `of`: what the leaves follow from. */
+interface LookupPlace extends Place {
+  readonly of: readonly object[];
+}
+
+function portLookup(leaves: readonly Leaf[], manner: Manner, place: LookupPlace): readonly Step[] {
   if (leaves.length === 0) return [];
-  const named = leaves.map((it) => `${it.from} ${it.to} ${it.lists.map(serialOf).join(' ')}`);
-  const key = `ports ${manner.mode} ${manner.how} ${place.field} ${named.join(',')}`;
-  return [{ kind: 'port', map: place.pool.once(key, () => portMap(leaves, manner, place)) }];
+  const key = `ports ${manner.mode} ${manner.how} ${place.field}`;
+  return [{ kind: 'port', map: place.pool.once(place.of, key, () => portMap(leaves, manner, place)) }];
 }
 
 function portMap(leaves: readonly Leaf[], { mode, how }: Manner, place: Place): Content {
   const entries: PortEntry[] = [];
   for (const { from, to, lists } of [...leaves].sort((a, b) => a.from - b.from)) {
-    const key = `${mode} ${place.field} ${lists.map(serialOf).join(' ')}`;
     const steps = () => leafSteps(lists.flat(), mode, place);
-    const chain = place.pool.once(key, () => ({ kind: 'chain', field: place.field, steps: steps() }));
+    const content = (): Content => ({ kind: 'chain', field: place.field, steps: steps() });
+    const chain = place.pool.once(lists, `leaf ${mode} ${place.field}`, content);
     const last = entries.at(-1);
     if (last !== undefined && last.from !== last.to && last.chain === chain && last.to + 1 === from) {
       entries[entries.length - 1] = { from: last.from, to, chain };
@@ -201,7 +268,8 @@ function linear(group: string, size: number, steps: readonly Step[], place: Plac
 const oneByOne = (rules: readonly ClassRule[]): readonly Step[] => rules.flatMap((rule) => asks(rule, undefined));
 
 const portsOneByOne = (exact: ProtocolGroups['exact']): readonly Step[] =>
-  [...exact]
+  exact
+    .flatMap((part) => [...part])
     .flatMap(([port, rules]) => rules.map((rule) => ({ rule, from: port, to: port })))
     .sort((a, b) => a.rule.number - b.rule.number || a.from - b.from)
     .flatMap((it) => asks(it.rule, { from: it.from, to: it.to }));

@@ -2,68 +2,101 @@ import { hash } from 'node:crypto';
 import type { Content, FirewallObject } from './model.ts';
 import { bodyOf, lowerChain } from './text.ts';
 
-/** Collects objects under the names of their contents; equal contents are one object. */
+/** An object with all that it names. It is made once and never changes, so compilations share it. */
+export interface Made {
+  readonly object: FirewallObject;
+  readonly needs: readonly Made[];
+}
+
+/** Collects the objects of one compilation under the names of their contents; equal contents are one object. */
 export interface Pool {
-  /** The name of an object with this content. */
+  /** The name of an object with this content. What it names must be here already. */
   add(content: Content): string;
   /**
-   * Like {@link add}, for content that `key` stands for: it is made only if no pool that this one remembers has made it.
-   * Equal keys must mean equal contents.
+   * Like {@link add}, for content that follows from these very objects and the manner alone: as long as they live it is
+   * made only once, whichever pool asks.
    */
-  once(key: string, content: () => Content): string;
-  /** All of them, each behind those that it names. */
-  objects(): readonly FirewallObject[];
+  once(of: readonly object[], manner: string, content: () => Content): string;
+  /** What stands under a name, for another pool to {@link adopt}. */
+  made(name: string): Made | undefined;
+  adopt(made: Made): string;
+  /** These and everything that they need, each behind those that it names. */
+  objects(roots: readonly string[]): readonly FirewallObject[];
 }
 
-/** What a pool leaves to the next one. */
-interface Memory {
-  readonly entries: ReadonlyMap<string, FirewallObject>;
-  readonly names: ReadonlyMap<string, string>;
+/** What was made of a row of objects, by manner, and of longer rows that begin with it. */
+interface Known {
+  made?: Map<string, Made>;
+  longer?: WeakMap<object, Known>;
 }
 
-const memories = new WeakMap<Pool, Memory>();
+const known: Known = {};
 const letters = { chain: 'c', marks: 'm', lowers: 'l', ports: 'p', addresses: 'a', log: 'g' } as const;
 
-/** A pool that remembers what `former` held, but holds only what is added to it. */
-export function poolOf(former?: Pool): Pool {
-  const entries = new Map<string, FirewallObject>();
-  const names = new Map<string, string>();
-  const before = former === undefined ? undefined : memories.get(former);
-  const put = (name: string, content: Content, body: string): string => {
-    entries.set(name, { ...content, name, body });
-    return name;
-  };
-  const lower = (value: number): void => {
-    const content: Content = { kind: 'chain', field: 'saddr', steps: [{ kind: 'lower', value }] };
-    if (!entries.has(lowerChain(value))) put(lowerChain(value), content, bodyOf(content));
+/** Nothing of it outlives the objects. */
+function knownOf(of: readonly object[]): Map<string, Made> {
+  let at = known;
+  for (const it of of) {
+    at.longer ??= new WeakMap();
+    let next = at.longer.get(it);
+    if (next === undefined) {
+      next = {};
+      at.longer.set(it, next);
+    }
+    at = next;
+  }
+  at.made ??= new Map();
+  return at.made;
+}
+
+export function poolOf(): Pool {
+  const entries = new Map<string, Made>();
+  const put = (name: string, content: Content, body: string): void => {
+    const needs = [...new Set(namedBy(content))].map((it) => entries.get(it)).filter((it) => it !== undefined);
+    entries.set(name, { object: { ...content, name, body }, needs });
   };
   const add = (content: Content): string => {
     const body = bodyOf(content);
     const name = `${letters[content.kind]}_${hash('sha256', body).slice(0, 20)}`;
     if (entries.has(name)) return name;
-    for (const value of lowered(content)) lower(value);
-    return put(name, content, body);
+    for (const value of lowered(content)) {
+      const lower: Content = { kind: 'chain', field: 'saddr', steps: [{ kind: 'lower', value }] };
+      if (!entries.has(lowerChain(value))) put(lowerChain(value), lower, bodyOf(lower));
+    }
+    put(name, content, body);
+    return name;
   };
-  const recall = (name: string): boolean => {
-    if (entries.has(name)) return true;
-    const entry = before?.entries.get(name);
-    if (entry === undefined) return false;
-    for (const it of namedBy(entry)) recall(it);
-    entries.set(name, entry);
-    return true;
+  const adopt = (made: Made): string => {
+    const { name } = made.object;
+    if (!entries.has(name)) entries.set(name, made);
+    return name;
   };
-  const pool: Pool = {
+  return {
     add,
-    once(key, content) {
-      const known = names.get(key) ?? before?.names.get(key);
-      const name = known !== undefined && recall(known) ? known : add(content());
-      names.set(key, name);
+    once(of, manner, content) {
+      const before = knownOf(of);
+      const found = before.get(manner);
+      if (found !== undefined) return adopt(found);
+      const name = add(content());
+      const made = entries.get(name);
+      if (made !== undefined) before.set(manner, made);
       return name;
     },
-    objects: () => [...entries.values()],
+    made: (name) => entries.get(name),
+    adopt,
+    objects: (roots) => inOrder(roots.flatMap((it) => entries.get(it) ?? [])),
   };
-  memories.set(pool, { entries, names });
-  return pool;
+}
+
+function inOrder(roots: readonly Made[]): readonly FirewallObject[] {
+  const out = new Map<string, FirewallObject>();
+  const visit = ({ object, needs }: Made): void => {
+    if (out.has(object.name)) return;
+    for (const it of needs) visit(it);
+    out.set(object.name, object);
+  };
+  for (const it of roots) visit(it);
+  return [...out.values()];
 }
 
 const lowered = (content: Content): readonly number[] => {

@@ -129,9 +129,10 @@ interface Change {
 
 function counterChanges(name: CountedName, { from, to, former, model }: Change): CounterChanges {
   const [had, needed, spare] = [from.elements[name], to.elements[name], from.spare[name]];
-  const anew = [...needed].filter(([key]) => !had.has(key));
+  // The same map when no rule has come or gone.
+  const anew = had === needed ? [] : [...needed].filter(([key]) => !had.has(key));
   const idle = new Map([...spare].filter(([key]) => !needed.has(key)));
-  const gone = new Set([...had.keys()].filter((key) => !needed.has(key)));
+  const gone = new Set(had === needed ? [] : [...had.keys()].filter((key) => !needed.has(key)));
   for (const key of gone) idle.set(key, '');
   if (gone.size > 0 && name !== 'denied_to') {
     for (const [id, number] of former?.numbers ?? []) {
@@ -180,7 +181,7 @@ function createdText(object: FirewallObject): string {
 const firstLine = ({ body }: FirewallObject): string => body.slice(0, body.indexOf('\n') + 1);
 
 function withoutObjects(from: Contents, to: Contents): string {
-  const gone = [...from.objects].filter(([name]) => !to.objects.has(name)).sort(([a], [b]) => byText(a, b));
+  const gone = [...from.objects.entries().filter(([name]) => !to.objects.has(name))].sort(([a], [b]) => byText(a, b));
   const of = (kind: string) => gone.filter(([, it]) => it === kind).map(([name]) => name);
   return [
     ...of('chain').map((name) => `flush chain ${table} ${name}\n`),
@@ -191,7 +192,7 @@ function withoutObjects(from: Contents, to: Contents): string {
 
 /** All elements anew. Emptying first is far cheaper for nft than deleting some. */
 function anew(name: LookupName, from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>): string {
-  if (from.size === to.size && [...to].every(([key, data]) => from.get(key) === data)) return '';
+  if (from === to || (from.size === to.size && [...to].every(([key, data]) => from.get(key) === data))) return '';
   return `flush ${declarations[name][0]} ${table} ${name}\n${added(name, [...to])}`;
 }
 
