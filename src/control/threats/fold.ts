@@ -66,8 +66,8 @@ export class Folding {
   /** Two generations: what was not touched for a whole one is forgotten without a search. */
   #young = new Map<string, FoldRecord[]>();
   #old = new Map<string, FoldRecord[]>();
-  #youngPairs = new Map<string, Partial<Record<Side, FoldRecord>>>();
-  #oldPairs = new Map<string, Partial<Record<Side, FoldRecord>>>();
+  #youngPairs = new Map<string, Record<Side, FoldRecord | undefined>>();
+  #oldPairs = new Map<string, Record<Side, FoldRecord | undefined>>();
   #generation = Number.NEGATIVE_INFINITY;
 
   /** `stored`: threats of the last {@link FoldOptions.memory}, oldest first. */
@@ -77,7 +77,10 @@ export class Folding {
     this.#memory = options.memory ?? 60_000_000;
     this.#size = options.records ?? 50_000;
     for (const record of stored) {
-      this.#records(keyOf(record.endpoint, record)).push(record);
+      const key = keyOf(record.endpoint, record);
+      const records = this.#records(key);
+      if (records === undefined) this.#young.set(key, [record]);
+      else records.push(record);
       this.#pair(record, record.communityId, record.transaction);
     }
   }
@@ -95,11 +98,14 @@ export class Folding {
       }
     };
     for (const sighting of sorted) {
-      const records = this.#records(foldKey(sighting));
-      let record = records.find((it) => this.#fits(it, sighting.at));
+      const key = foldKey(sighting);
+      const records = this.#records(key);
+      let record = records?.find((it) => this.#fits(it, sighting.at));
       if (record === undefined) {
         record = recordOf(sighting);
-        insert(records, record);
+        // Most keys never see a second threat: a list of one is as small as a list can be.
+        if (records === undefined) this.#young.set(key, [record]);
+        else insert(records, record);
         opened.set(record, sighting);
       } else {
         touch(record);
@@ -130,12 +136,12 @@ export class Folding {
   }
 
   /** The threats under a key, oldest first. */
-  #records(key: string): FoldRecord[] {
+  #records(key: string): FoldRecord[] | undefined {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
-    const records = this.#old.get(key) ?? [];
-    this.#young.set(key, records);
-    return records;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.#young.set(key, old);
+    return old;
   }
 
   /** Remembers the copy of an alert and returns the other one, when it came already. */
@@ -144,8 +150,11 @@ export class Folding {
     if (side === undefined || communityId === undefined) return undefined;
     const { project, name } = record.endpoint;
     const key = `${project}/${name} ${record.signatureId} ${communityId} ${transaction ?? ''}`;
-    const pair = this.#youngPairs.get(key) ?? this.#oldPairs.get(key) ?? {};
-    this.#youngPairs.set(key, pair);
+    let pair = this.#youngPairs.get(key);
+    if (pair === undefined) {
+      pair = this.#oldPairs.get(key) ?? { sent: undefined, received: undefined };
+      this.#youngPairs.set(key, pair);
+    }
     pair[side] = record;
     return pair[side === 'sent' ? 'received' : 'sent'];
   }

@@ -1,20 +1,42 @@
 import type { Changed, Opened } from '../fold.ts';
 import type { Append } from '../store.ts';
 import { rankOf, type Session } from '../threat.ts';
-import type { Database } from './database.ts';
+import type { Database, Value } from './database.ts';
 import { bodyText, evidenceText } from './rows.ts';
 import { Sums } from './sums.ts';
 import { addressValue, sideValue, type Words } from './words.ts';
 
-const insertThreat = `INSERT INTO threat (number, endpoint, definition, severity, source, source_port, source_instance,
+const threatColumns = `threat (number, endpoint, definition, severity, source, source_port, source_instance,
   destination, destination_port, destination_instance, application, signature, side, first, last, count, twin, folded,
-  position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-const insertDetail = 'INSERT INTO detail (position, number, body, evidence) VALUES (?, ?, ?, ?)';
+  position)`;
+const detailColumns = 'detail (position, number, body, evidence)';
 const insertSession = `INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const update = 'UPDATE threat SET first = ?, last = ?, count = ?, twin = ?, folded = ? WHERE number = ?';
 
 /** Malformed lines that are kept of a feed, for people to see. */
 const exampleLimit = 1000;
+
+/** What a threat that is new leaves to be written. */
+interface Opening {
+  readonly sums: Sums;
+  readonly threats: (readonly Value[])[];
+  readonly details: (readonly Value[])[];
+}
+
+/** Rows of one statement: beyond that, the statement itself grows faster than what it saves. */
+const together = 32;
+
+/** Many rows in one statement, because each run of one costs about as much as a row. */
+function insertAll(database: Database, columns: string, rows: readonly (readonly Value[])[]): void {
+  const marks = `(${(rows[0] ?? []).map(() => '?').join(', ')})`;
+  const insert = (count: number): string =>
+    `INSERT INTO ${columns} VALUES ${Array.from({ length: count }, () => marks).join(', ')}`;
+  const many = insert(together);
+  const one = insert(1);
+  let at = 0;
+  for (; at + together <= rows.length; at += together) database.run(many, ...rows.slice(at, at + together).flat());
+  for (const row of rows.slice(at)) database.run(one, ...row);
+}
 
 /** Gives out numbers: a time in microseconds, moved on until no row has it. */
 export class Numbers {
@@ -59,7 +81,11 @@ export class Appender {
   append(it: Append): void {
     const sums = new Sums();
     for (const { record } of it.folded.opened) record.number = this.#threats.take(record.first);
-    for (const opened of it.folded.opened) this.#open(opened, sums);
+    const threats: (readonly Value[])[] = [];
+    const details: (readonly Value[])[] = [];
+    for (const opened of it.folded.opened) this.#open(opened, { sums, threats, details });
+    insertAll(this.#database, threatColumns, threats);
+    insertAll(this.#database, detailColumns, details);
     for (const changed of it.folded.changed) this.#change(changed, sums);
     for (const session of it.sessions) this.#session(session);
     sums.write(this.#database);
@@ -69,39 +95,35 @@ export class Appender {
     this.#progress(it);
   }
 
-  #open({ record, sighting }: Opened, sums: Sums): void {
+  #open({ record, sighting }: Opened, { sums, threats, details }: Opening): void {
     const words = this.#words;
     const endpoint = words.endpoint(sighting.endpoint);
     const definition = words.definition(sighting.definition);
     const severity = rankOf(sighting.definition.severity);
     const { source, destination } = sighting;
     this.#position += 1;
-    this.#database
-      .statement(insertThreat)
-      .run(
-        record.number,
-        endpoint,
-        definition,
-        severity,
-        addressValue(source.address),
-        source.port,
-        source.instance === undefined ? null : words.term(source.instance),
-        addressValue(destination.address),
-        destination.port,
-        destination.instance === undefined ? null : words.term(destination.instance),
-        words.term(sighting.application),
-        sighting.signatureId,
-        sideValue(sighting.seenAt),
-        record.first,
-        record.last,
-        record.count,
-        record.twin?.number ?? null,
-        record.folded ? 1 : 0,
-        this.#position,
-      );
-    this.#database
-      .statement(insertDetail)
-      .run(this.#position, record.number, bodyText(sighting), evidenceText(sighting));
+    threats.push([
+      record.number,
+      endpoint,
+      definition,
+      severity,
+      addressValue(source.address),
+      source.port,
+      source.instance === undefined ? null : words.term(source.instance),
+      addressValue(destination.address),
+      destination.port,
+      destination.instance === undefined ? null : words.term(destination.instance),
+      words.term(sighting.application),
+      sighting.signatureId,
+      sideValue(sighting.seenAt),
+      record.first,
+      record.last,
+      record.count,
+      record.twin?.number ?? null,
+      record.folded ? 1 : 0,
+      this.#position,
+    ]);
+    details.push([this.#position, record.number, bodyText(sighting), evidenceText(sighting)]);
     sums.add({ number: record.number, endpoint, definition, severity }, 1, record.folded ? 0 : 1);
   }
 

@@ -8,6 +8,7 @@ import type { Database, Value } from './database.ts';
 export class Words {
   readonly #database: Database;
   readonly #endpoints = new Map<string, number>();
+  readonly #endpointByObject = new WeakMap<EndpointName, number>();
   readonly #endpointById = new Map<number, EndpointName>();
   readonly #definitions = new Map<string, number>();
   readonly #definitionByObject = new WeakMap<ThreatDefinition, number>();
@@ -47,6 +48,14 @@ export class Words {
   }
 
   endpoint(it: EndpointName): number {
+    const seen = this.#endpointByObject.get(it);
+    if (seen !== undefined && this.#endpointById.has(seen)) return seen;
+    const id = this.#endpointOf(it);
+    this.#endpointByObject.set(it, id);
+    return id;
+  }
+
+  #endpointOf(it: EndpointName): number {
     const key = endpointKey(it);
     const known = this.#endpoints.get(key);
     if (known !== undefined) return known;
