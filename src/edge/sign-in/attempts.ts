@@ -2,8 +2,8 @@
 export interface Attempts {
   /** Counts one; false when it was one too many. */
   allow(key: string): boolean;
-  /** Whether one more would be allowed. */
-  open(key: string): boolean;
+  /** Takes one back that turned out to be no guess. Counted first, many at once get no more than one after the other. */
+  forgive(key: string): void;
   clear(key: string): void;
 }
 
@@ -31,7 +31,10 @@ export function attemptsOf(it: {
       if (counts.size > MOST && oldest !== undefined) counts.delete(oldest);
       return known.count <= it.most;
     },
-    open: (key) => (current(key)?.count ?? 0) < it.most,
+    forgive(key) {
+      const known = current(key);
+      if (known !== undefined) known.count -= 1;
+    },
     clear: (key) => void counts.delete(key),
   };
 }

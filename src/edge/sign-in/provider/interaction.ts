@@ -167,15 +167,18 @@ async function checkPassword(parts: InteractionParts, visit: Visit): Promise<voi
     parts.edge.log('signInFailed', { claimed: email, reason, client: address, requestId });
     return show(parts, { ...visit, arrival: { ...begin, email } }, words, status);
   };
-  if (!parts.guesses.address.open(address)) return failed('tooMany', TOO_MANY, 429);
+  if (!parts.guesses.address.allow(address)) return failed('tooMany', TOO_MANY, 429);
   const password = form.get('password') ?? '';
   const verdict = await parts.accounts.verify({ email, password, directories: parts.directories() });
-  if (verdict.outcome === 'away') return failed('directoryAway', AWAY, 503);
+  if (verdict.outcome === 'away') {
+    parts.guesses.address.forgive(address);
+    return failed('directoryAway', AWAY, 503);
+  }
   const person = parts.accounts.look(email);
   if (verdict.outcome === 'refused' || person === undefined) {
-    parts.guesses.address.allow(address);
     return failed(verdict.outcome === 'refused' ? verdict.reason : 'unknown', WRONG, 403);
   }
+  parts.guesses.address.forgive(address);
   const arrival = { account: person.subject, email, methods: ['pwd'] };
   if (verdict.outcome === 'mustChange') {
     parts.arrivals.put(uid, { ...arrival, stage: 'newPassword' });
