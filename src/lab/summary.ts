@@ -66,6 +66,10 @@ function rowsOf(project: string, seen: Seen | undefined): string[][] {
   ];
 }
 
+/** A host that stands on the internet itself. */
+const isOutside = ({ spec }: Named): boolean =>
+  (spec['interfaces'] as readonly { readonly network?: string }[] | undefined)?.[0]?.network === 'internet';
+
 const addressesOf = ({ assigned }: Named): string[] => (assigned.interfaces ?? []).map((it) => it.address);
 
 const signInHost = (project: string, { spec }: Named): string => String(spec['host'] ?? `accounts.${project}.internet`);
@@ -85,11 +89,16 @@ function suggestions({ projects, deployment }: Standing, seen: Seen | undefined)
   if (seen === undefined || seen.instances.length === 0) return [`sudo ./vauban apply examples/cloud-ids${flags}`];
   const [front] = seen.forwardingRules;
   const mayLookIn = seen.internet.some((it) => it.spec['access'] === 'host');
-  const from = seen.instances.find((it) => it.name === 'attacker') ?? seen.instances[0];
+  const outside = seen.instances.find(isOutside);
+  const inside = seen.instances.filter((it) => it !== outside);
+  const from = inside.find((it) => it.name === 'attacker') ?? inside[0] ?? outside;
   const to = seen.instances.find((it) => it !== from);
   const [address] = to === undefined ? [] : addressesOf(to);
   return [
     ...(front !== undefined && mayLookIn ? [`curl -kvi ${urlOf(front)}`] : []),
+    ...(front !== undefined && !mayLookIn && outside !== undefined
+      ? [`sudo ./vauban exec${flags} ${outside.name} -- curl -kvi ${urlOf(front)}`]
+      : []),
     ...(front === undefined && address !== undefined
       ? [`sudo ./vauban exec${flags} ${from?.name} -- curl -s http://${address}/`]
       : []),
