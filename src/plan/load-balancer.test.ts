@@ -50,6 +50,20 @@ function told(change: (site: Site) => void): string[] {
 
 const spec = (site: Site, plural: string, name: string): Record<string, unknown> => site[plural]?.[name] ?? {};
 
+test('an endpoint outside is on the internet: neither the load balancer itself nor a host is reached by going round', () => {
+  const addresses = ['127.0.0.1', '169.254.169.254', '10.1.0.2', '130.211.0.1', '198.51.100.7'];
+  const endpoints = addresses.map((ipAddress) => ({ ipAddress }));
+  const problems = told((site) => Object.assign(spec(site, 'networkEndpointGroups', 'hosts'), { endpoints }));
+  expect(problems).toEqual(
+    addresses
+      .slice(0, 4)
+      .map(
+        (it, index) =>
+          `networkEndpointGroups/hosts endpoints[${index}].ipAddress: ${it} is not an address of the internet`,
+      ),
+  );
+});
+
 test('a whole load balancer is accepted, and front ends of one address share it', () => {
   const { snapshot, problems } = admitted(good());
   expect(problems).toEqual([]);

@@ -45,7 +45,7 @@ function chooseAddress(resource: Fronted, shared: readonly string[], snapshot: S
     const message = `${wanted} is held by another resource`;
     return { path: ['address'], message, fix: 'Choose another address, or leave it out.' };
   }
-  if (unusable.some((it) => contains(it, parse(wanted)))) {
+  if (!isOnInternet(wanted)) {
     const message = `${wanted} is not an address of the internet`;
     return { path: ['address'], message, fix: 'Leave `address` out to have one chosen, or name a public one.' };
   }
@@ -56,6 +56,9 @@ const unusable = [
   ...['0.0.0.0/8', '10.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.2.0/24', '192.168.0.0/16'],
   ...['198.18.0.0/15', '224.0.0.0/3', '130.211.0.0/22', '35.191.0.0/16', '35.235.240.0/20', '199.36.153.8/30'],
 ].map(prefix);
+
+/** Not private, not this machine's, not of the fabric itself. */
+export const isOnInternet = (text: string): boolean => !unusable.some((it) => contains(it, parse(text)));
 
 const isReserved = ({ project }: Fronted, wanted: string, snapshot: Snapshot): boolean =>
   snapshot.all(address, project).some((it) => it.spec.type === 'external' && it.assigned?.address === wanted);

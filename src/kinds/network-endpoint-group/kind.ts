@@ -3,6 +3,7 @@ import { type Resource, ref, type Snapshot } from '#core/resource.ts';
 import { contains, address as parse, prefix } from '#lib/ip.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { Address, Description, Host } from '../fields.ts';
+import { isOnInternet } from '../forwarding-rule/front.ts';
 import { instance } from '../instance/kind.ts';
 import { INTERNET } from '../network/fabric.ts';
 import { subnet } from '../subnet/kind.ts';
@@ -79,7 +80,17 @@ function checkInstance({ project, spec }: Group, index: number, snapshot: Snapsh
 
 function checkAddress({ project, spec }: Group, index: number, snapshot: Snapshot): Objection[] {
   const address = spec.endpoints[index]?.ipAddress;
-  if (address === undefined || spec.network === undefined) return [];
+  if (address === undefined) return [];
+  if (spec.network === undefined) {
+    if (isOnInternet(address)) return [];
+    return [
+      {
+        path: ['endpoints', index, 'ipAddress'],
+        message: `${address} is not an address of the internet`,
+        fix: 'Name the `network` that it is in.',
+      },
+    ];
+  }
   const ranges = snapshot.all(subnet, project).filter((it) => it.spec.network === spec.network);
   if (ranges.some((it) => contains(prefix(it.spec.range), parse(address)))) return [];
   return [
