@@ -28,8 +28,17 @@ export interface Artifact<I = unknown> {
   readonly input: I;
 }
 
-/** Equal content gives equal digest; owners do not count, because they change nothing on the machine. */
-export const digestOf = (artifact: Artifact): string => hashOf([artifact.engine, artifact.needs, artifact.input]);
+const digests = new WeakMap<Artifact, string>();
+
+/**
+ * Equal content gives equal digest; owners do not count, because they change nothing on the machine. An artifact never
+ * changes, so that each is digested once: that of a firewall with ten thousand rules takes its time.
+ */
+export function digestOf(artifact: Artifact): string {
+  const known = digests.get(artifact) ?? hashOf([artifact.engine, artifact.needs, artifact.input]);
+  digests.set(artifact, known);
+  return known;
+}
 
 /** One hash for everything that a machine holds; the order does not count. */
 export const digestOfAll = (artifacts: Iterable<Artifact>): string =>

@@ -5,6 +5,7 @@ import type { Artifact } from '#core/artifact.ts';
 import { firewallEngine, planFirewall } from '#engines/firewall/driver.ts';
 import { FirewallInput, type FirewallRule } from '#engines/firewall/input.ts';
 import { renderRemoval } from '#engines/firewall/render.ts';
+import { eventually } from '../deployment.ts';
 import { type FirewallLab, firewallLab, type Probe, type Sent, startProbe } from '../firewall-lab.ts';
 import { below, seeded } from '../firewall-samples.ts';
 
@@ -370,8 +371,12 @@ test('the metadata address answers hosts on its ports, and nobody else', async (
 test('logs name rule and action, and a flood from one source stays readable', async () => {
   const rules = [ruleOf('http', [[90, 90]], { log: true }), ruleOf('shut', [[91, 91]], { action: 'deny', log: true })];
   await firewallEngine.apply(lab.machine, wanted(rules, { logImpliedDeny: true }), undefined);
-  const capture = lab.machine.exec(['timeout', '4', 'tcpdump', '-n', '-i', 'nflog:5', '-U', '-w', '-'], v);
-  await new Promise((done) => setTimeout(done, 1500));
+  const capture = lab.machine.exec(['timeout', '8', 'tcpdump', '-n', '-i', 'nflog:5', '-U', '-w', '-'], v);
+  // The kernel lists who listens to which group.
+  await eventually(
+    () => lab.machine.sh('cat /proc/net/netfilter/nfnetlink_log', v),
+    (text) => /^ *5 /m.test(text),
+  );
   await lab.exchange([udp(90), ...Array.from({ length: 2000 }, () => udp(91)), udp(92)]);
   const { stdout } = await capture;
   const times = (text: string): number => stdout.split(text).length - 1;
