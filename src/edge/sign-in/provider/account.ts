@@ -36,6 +36,8 @@ interface Visit {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly person: Person;
+  /** The session in which a secret for an authenticator app is shown, and counts. */
+  readonly place: string;
 }
 
 /** What was said by the last step, kept for one look. */
@@ -64,7 +66,7 @@ export function accountPages(parts: AccountParts) {
     },
   };
 
-  const show = async ({ response, person }: Visit, word: Word): Promise<void> => {
+  const show = async ({ response, person, place }: Visit, word: Word): Promise<void> => {
     const { subject, email, displayName, groups } = person;
     const { challenge, text } = await parts.passkeys.enrolOptions({ account: subject, email, displayName });
     const id = randomBytes(16).toString('base64url');
@@ -73,7 +75,7 @@ export function accountPages(parts: AccountParts) {
       ...{ displayName, email, groups, ...word, passkeyOptions: text },
       ownPassword: parts.ownPassword(email),
       minimumLength: parts.minimumLength(email),
-      totp: totpOf(parts, person),
+      totp: totpOf(parts, person, place),
       passkeys: parts.factors.passkeysOf(subject).map((it) => ({ id: it.id, label: it.label, since: day(it.created) })),
       sessions: parts.edge.sessions.list({ subject }).length,
     });
@@ -88,7 +90,7 @@ export function accountPages(parts: AccountParts) {
     const person = session === undefined ? undefined : parts.accounts.look(session.accountId);
     const stale = session !== undefined && parts.edge.now() / 1000 - session.authTime > FRESH;
     if (person === undefined || stale) return signInFirst(request, response, stale);
-    const visit: Visit = { request, response, person };
+    const visit: Visit = { request, response, person, place: `session ${session?.uid}` };
     const act = Object.hasOwn(steps, path) ? steps[path] : undefined;
     if (request.method !== 'POST' || act === undefined) return show(visit, {});
     if (!fromOurselves(request))
@@ -100,18 +102,18 @@ export function accountPages(parts: AccountParts) {
 
 const day = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 10);
 
-function totpOf({ factors, surroundings }: AccountParts, { subject, email }: Person) {
+function totpOf({ factors, surroundings }: AccountParts, { subject, email }: Person, place: string) {
   const since = factors.totpSince(subject);
   if (since !== undefined) return { since: day(since) };
-  const secret = factors.totpOffer(subject);
+  const secret = factors.totpOffer(subject, place);
   return { secret, qr: totpPicture(secret, { issuer: surroundings().application, label: email }) };
 }
 
 /** The provider's own session; what it says is what the person has shown. */
 async function sessionOf(provider: Provider, request: IncomingMessage, response: ServerResponse) {
   const session = await provider.Session.get(provider.createContext(request, response) as never);
-  const { accountId, loginTs } = session;
-  return accountId === undefined || loginTs === undefined ? undefined : { accountId, authTime: loginTs };
+  const { accountId, loginTs, uid } = session;
+  return accountId === undefined || loginTs === undefined ? undefined : { accountId, authTime: loginTs, uid };
 }
 
 /** Signs in by the provider itself, as every application does; the answer is not used, the session is. */
@@ -169,10 +171,10 @@ async function changePassword(parts: AccountParts, { request, person }: Visit): 
   return { done: 'Your password is changed. You are signed out everywhere else.' };
 }
 
-async function turnOn(parts: AccountParts, { request, person }: Visit): Promise<Word> {
+async function turnOn(parts: AccountParts, { request, person, place }: Visit): Promise<Word> {
   const form = await formOf(request);
   if (!parts.codes.allow(person.subject)) return { problem: 'There were too many tries. Wait some minutes.' };
-  if (!parts.factors.confirmTotp(person.subject, form.get('code') ?? ''))
+  if (!parts.factors.confirmTotp(person.subject, place, form.get('code') ?? ''))
     return { problem: 'That code is not right. Wait for the next one.' };
   parts.codes.clear(person.subject);
   parts.edge.log('secondFactorAdded', {

@@ -17,12 +17,12 @@ function desk() {
 
 test('a code counts once, and a step earlier or later than the clock, but no further', () => {
   const { at, factors, code } = desk();
-  const secret = factors.totpOffer('a');
-  expect(factors.totpOffer('a')).toBe(secret);
+  const secret = factors.totpOffer('a', 'here');
+  expect(factors.totpOffer('a', 'here')).toBe(secret);
   expect(factors.checkTotp('a', code(secret))).toBe(false);
-  expect(factors.confirmTotp('a', code(secret, 2))).toBe(false);
-  expect(factors.confirmTotp('a', code(secret))).toBe(true);
-  expect(factors.totpOffer('a')).not.toBe('');
+  expect(factors.confirmTotp('a', 'here', code(secret, 2))).toBe(false);
+  expect(factors.confirmTotp('a', 'here', code(secret))).toBe(true);
+  expect(factors.totpOffer('a', 'here')).not.toBe('');
   expect(factors.checkTotp('a', code(secret))).toBe(false);
   expect(factors.checkTotp('a', code(secret, 1))).toBe(true);
   expect(factors.checkTotp('a', code(secret, 1))).toBe(false);
@@ -33,10 +33,23 @@ test('a code counts once, and a step earlier or later than the clock, but no fur
   for (const wrong of ['', '1', 'abcdef', '1234567', '１２３４５６']) expect(factors.checkTotp('a', wrong)).toBe(false);
 });
 
+test('a secret counts only where it was shown: who else knows the password is shown another', () => {
+  const { at, factors, code } = desk();
+  const [own, stranger] = [factors.totpOffer('a', 'here'), factors.totpOffer('a', 'elsewhere')];
+  expect(own).not.toBe(stranger);
+  expect(factors.confirmTotp('a', 'here', code(stranger))).toBe(false);
+  at.clock += 3_600_000;
+  expect(factors.confirmTotp('a', 'here', code(own))).toBe(false);
+  const again = factors.totpOffer('a', 'here');
+  expect(factors.confirmTotp('a', 'here', code(again))).toBe(true);
+  expect(factors.confirmTotp('a', 'elsewhere', code(factors.totpOffer('a', 'elsewhere')))).toBe(false);
+  expect(factors.checkTotp('a', code(again, 1))).toBe(true);
+});
+
 test('nothing is forgotten of who is not known just now; another number forgets it all, once', () => {
   const { at, factors, code } = desk();
   at.reset = 3;
-  expect(factors.confirmTotp('a', code(factors.totpOffer('a')))).toBe(true);
+  expect(factors.confirmTotp('a', 'here', code(factors.totpOffer('a', 'here')))).toBe(true);
   const passkey = { id: 'k', account: 'a', publicKey: new Uint8Array([1]), counter: 0, transports: [], label: 'x' };
   factors.addPasskey(passkey);
   at.reset = undefined;

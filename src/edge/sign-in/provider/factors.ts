@@ -9,6 +9,9 @@ const schema = `
 CREATE TABLE IF NOT EXISTS totp (
   account TEXT PRIMARY KEY, secret TEXT NOT NULL, confirmed INTEGER, last_step INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totp_offers (
+  account TEXT NOT NULL, place TEXT NOT NULL, secret TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (account, place)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS passkeys (
   id TEXT PRIMARY KEY, account TEXT NOT NULL, public_key BLOB NOT NULL, counter INTEGER NOT NULL, transports TEXT NOT NULL,
   label TEXT NOT NULL, created INTEGER NOT NULL
@@ -33,9 +36,12 @@ export interface Passkey {
 export interface Factors {
   /** Milliseconds since 1970 at which the app was set up; undefined: it is not. */
   totpSince(account: string): number | undefined;
-  /** A secret to set an app up with, the same until it is confirmed. */
-  totpOffer(account: string): string;
-  confirmTotp(account: string, code: string): boolean;
+  /**
+   * A secret to set an app up with. It counts only where it was shown (`place`: a session, a sign-in): whoever else knows the
+   * password sees another one.
+   */
+  totpOffer(account: string, place: string): string;
+  confirmTotp(account: string, place: string, code: string): boolean;
   /** Each code counts once. */
   checkTotp(account: string, code: string): boolean;
   removeTotp(account: string): void;
@@ -51,6 +57,8 @@ export interface Factors {
 
 /** Seconds of a step, and how many steps a clock may be off. */
 const STEP = 30;
+/** Milliseconds that an offered secret may be confirmed. */
+const OFFERED = 3_600_000;
 const WINDOW = 1;
 
 const totpOf = (secret: string, it: { readonly issuer: string; readonly label: string }): TOTP =>
@@ -75,8 +83,10 @@ export function factorsIn(
 ): Factors {
   database.exec(schema);
   const totp = database.prepare('SELECT secret, confirmed, last_step AS lastStep FROM totp WHERE account = ?');
-  const offer = database.prepare('INSERT OR REPLACE INTO totp (account, secret) VALUES (?, ?)');
-  const confirm = database.prepare('UPDATE totp SET confirmed = ?, last_step = ? WHERE account = ?');
+  const offer = database.prepare('INSERT OR REPLACE INTO totp_offers VALUES (?, ?, ?, ?)');
+  const offered = database.prepare('SELECT secret FROM totp_offers WHERE account = ? AND place = ? AND at > ?');
+  const dropOffers = database.prepare('DELETE FROM totp_offers WHERE account = ? OR at <= ?');
+  const confirm = database.prepare('INSERT OR REPLACE INTO totp VALUES (?, ?, ?, ?)');
   const step = database.prepare('UPDATE totp SET last_step = ? WHERE account = ? AND last_step < ?');
   const dropTotp = database.prepare('DELETE FROM totp WHERE account = ?');
   const ofAccount = database.prepare('SELECT * FROM passkeys WHERE account = ? ORDER BY created');
@@ -96,6 +106,7 @@ export function factorsIn(
     const known = (reset.get(account) as { reset: number } | undefined)?.reset ?? 0;
     if (wanted !== undefined && wanted !== known) {
       dropTotp.run(account);
+      dropOffers.run(account, now() - OFFERED);
       dropPasskeys.run(account);
       setReset.run(account, wanted);
     }
@@ -104,6 +115,9 @@ export function factorsIn(
 
   type TotpRow = { secret: string; confirmed: number | null; lastStep: number };
   const rowOf = (account: string): TotpRow | undefined => totp.get(settled(account)) as TotpRow | undefined;
+  const isOn = (account: string): boolean => typeof rowOf(account)?.confirmed === 'number';
+  const offerAt = (account: string, place: string): string | undefined =>
+    (offered.get(settled(account), place, now() - OFFERED) as { secret: string } | undefined)?.secret;
   /** The step that a code belongs to; undefined when it is wrong. */
   const stepOf = (secret: string, code: string): number | undefined => {
     const token = code.replaceAll(' ', '');
@@ -114,18 +128,19 @@ export function factorsIn(
 
   return {
     totpSince: (account) => rowOf(account)?.confirmed ?? undefined,
-    totpOffer(account) {
-      const known = rowOf(account);
-      if (known !== undefined && known.confirmed === null) return known.secret;
+    totpOffer(account, place) {
+      const known = offerAt(account, place);
+      if (known !== undefined) return known;
       const secret = new Secret({ buffer: Uint8Array.from(randomBytes(20)).buffer }).base32;
-      if (known === undefined) offer.run(account, secret);
-      return known?.secret ?? secret;
+      offer.run(account, place, secret, now());
+      return secret;
     },
-    confirmTotp(account, code) {
-      const known = rowOf(account);
-      const found = known === undefined || known.confirmed !== null ? undefined : stepOf(known.secret, code);
-      if (found === undefined) return false;
-      confirm.run(now(), found, account);
+    confirmTotp(account, place, code) {
+      const secret = isOn(account) ? undefined : offerAt(account, place);
+      const found = secret === undefined ? undefined : stepOf(secret, code);
+      if (secret === undefined || found === undefined) return false;
+      confirm.run(account, secret, now(), found);
+      dropOffers.run(account, now() - OFFERED);
       return true;
     },
     checkTotp(account, code) {
@@ -154,7 +169,7 @@ export function factorsIn(
     },
     consent: (account, client, scopes) => void agree.run(account, client, [...scopes].sort().join(' '), now()),
     forget(account) {
-      for (const table of ['totp', 'passkeys', 'consents'])
+      for (const table of ['totp', 'totp_offers', 'passkeys', 'consents'])
         database.prepare(`DELETE FROM ${table} WHERE account = ?`).run(account);
     },
   };

@@ -139,10 +139,13 @@ async function pageFor(parts: InteractionParts, visit: Visit, problem: string | 
   if (arrival.stage === 'newPassword')
     return newPasswordPage({ action, problem, minimumLength: parts.minimumLength(email), displayName, email });
   if (arrival.stage === 'code') return codePage({ action, problem, displayName, email });
-  const secret = parts.factors.totpOffer(subject);
+  const secret = parts.factors.totpOffer(subject, placeOf(visit));
   const qr = totpPicture(secret, { issuer: parts.surroundings().application, label: email });
   return enrolPage({ action, problem, qr, secret, application });
 }
+
+/** Where a secret for an authenticator app is shown, and counts. */
+const placeOf = ({ uid }: Visit): string => `sign-in ${uid}`;
 
 const asked = (visit: Visit): readonly string[] =>
   String(visit.details.params['scope'] ?? '')
@@ -243,7 +246,8 @@ async function confirmEnrolment(parts: InteractionParts, visit: Visit): Promise<
   if (person === undefined) return;
   const form = await formOf(visit.request);
   if (!parts.guesses.code.allow(person.subject)) return show(parts, visit, TOO_MANY, 429);
-  if (!parts.factors.confirmTotp(person.subject, form.get('code') ?? '')) return show(parts, visit, WRONG_CODE, 403);
+  if (!parts.factors.confirmTotp(person.subject, placeOf(visit), form.get('code') ?? ''))
+    return show(parts, visit, WRONG_CODE, 403);
   parts.guesses.code.clear(person.subject);
   parts.edge.log('secondFactorAdded', {
     principal: person.email,
