@@ -30,7 +30,10 @@ const newKey = (): JsonWebKey & { kid: string; use: string; alg: string } => ({
   alg: 'ES256',
 });
 
-export async function foreignProvider(machine: TestMachine, redirectUris: readonly string[]): Promise<ForeignProvider> {
+export async function foreignProvider(
+  machine: Pick<TestMachine, 'authority'>,
+  redirectUris: readonly string[],
+): Promise<ForeignProvider> {
   const { certificate, privateKey } = await machine.authority.issue({
     id: 'foreign-idp',
     names: ['localhost'],
