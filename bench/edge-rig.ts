@@ -111,7 +111,6 @@ async function addBackend(lab: IapLab, programs: Programs, name: string): Promis
  */
 export async function edgeRig(): Promise<Rig> {
   const servers = [server(BACKEND.host, BACKEND.port)];
-  // Nothing that is asked for is protected without it; one other service is, so that all else is the same.
   const guarded = await iapLab(protectedSite({ services: [service('web', { iap: true, servers }), service('open')] }));
   const programs = new Programs(`${guarded.machine.run}/bench`);
   let bare: IapLab | undefined;
@@ -121,8 +120,8 @@ export async function edgeRig(): Promise<Rig> {
     await guarded.remove();
   };
   try {
-    const other = service('open', { iap: true });
-    bare = await iapLab(protectedSite({ services: [service('web', { servers }), other] }));
+    // No service of it is protected: then HAProxy has no rule of the identity-aware proxy at all.
+    bare = await iapLab(protectedSite({ services: [service('web', { servers }), service('open')] }));
     await mkdir(programs.folder, { mode: 0o755 });
     await addBackend(guarded, programs, 'backend');
     await addBackend(bare, programs, 'backend-of-bare');
