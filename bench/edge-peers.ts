@@ -83,7 +83,10 @@ async function measure(rig: Rig, list: readonly Candidate[], version: Version, p
   for (let round = 0; round < 2 * rounds; round++) {
     for (const [candidate, slices] of result) {
       if (slices.filter((it) => it.quiet).length >= rounds) continue;
-      const own = await take(candidate).catch((error: unknown) => String(error));
+      const own = await take(candidate).catch((error: unknown) => {
+        if (candidate === list[0]) throw error;
+        return String(error);
+      });
       if (typeof own === 'string') {
         console.log(`left out from here on: ${candidate.name}, ${version}, ${path}: ${own}`);
         result.delete(candidate);
