@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import type { Change } from '#control/control.ts';
+import type { Change } from '#control/change.ts';
 import type { OperationEvent } from '#control/operations.ts';
 import { Problem } from '#core/problem.ts';
 import { begun } from './audit.ts';

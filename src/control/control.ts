@@ -1,47 +1,20 @@
 import { type Artifact, digestOfAll } from '#core/artifact.ts';
 import type { HostLink, HostStatus } from '#core/host.ts';
 import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
-import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
+import { keyOf, type Snapshot } from '#core/resource.ts';
 import { emptySnapshot, snapshotOf } from '#core/snapshot.ts';
 import type { Facts } from '#kinds/define.ts';
 import { type AnyKind, kindNamed } from '#kinds/index.ts';
 import type { SealingKeys } from '#lib/seal.ts';
-import { inSentence } from '#lib/text.ts';
-import { admit, ownerOf, type Unread, withoutImplied } from '#plan/admit.ts';
+import { admit, type Unread, withoutImplied } from '#plan/admit.ts';
 import { compile } from '#plan/compile.ts';
 import { artifactChanges, type Difference, type ResourceChange, resourceChanges } from '#plan/difference.ts';
 import { recall, sealed } from '#plan/secrets.ts';
-import { type Declared, dotted, parseResource, parseSite, type SiteFile } from '#plan/site.ts';
+import type { Declared } from '#plan/site.ts';
 import { patienceAfter, settlement } from './agreement.ts';
+import { asDeclared, type Change, chosen, declaredBy, described, refusal } from './change.ts';
 import type { Operation, Operations } from './operations.ts';
 import type { Candidate, ResourceStore, Stored } from './store/store.ts';
-
-/** What a person may ask for. */
-export type Change =
-  /** The projects that the files name become exactly what the files say. */
-  | { readonly type: 'site'; readonly files: readonly SiteFile[] }
-  | {
-      readonly type: 'put';
-      readonly project: string;
-      readonly kind: AnyKind;
-      readonly name: string;
-      readonly value: unknown;
-      readonly mode: 'create' | 'replace';
-    }
-  | { readonly type: 'delete'; readonly project: string; readonly kind: AnyKind; readonly name: string }
-  /** Back to how everything was at a revision. */
-  | { readonly type: 'rollback'; readonly revision: number }
-  | Choice;
-
-/** Another choice for a resource than the one that was made before; what people declared stays as it is. */
-export interface Choice {
-  readonly type: 'choose';
-  readonly project: string;
-  readonly kind: AnyKind;
-  readonly name: string;
-  /** Makes the new choice from the resource as it is when the change is begun. */
-  readonly choose: (resource: Resource) => unknown;
-}
 
 export interface ChangeOptions {
   readonly author: string;
@@ -399,7 +372,7 @@ export class Control {
   /** The snapshot that a change would make, or every reason why it cannot. */
   async #candidate(change: Change): Promise<{ readonly snapshot: Snapshot }> {
     if (change.type === 'rollback') return this.#former(change.revision);
-    const { declared, ...unread } = this.#declared(change);
+    const { declared, ...unread } = declaredBy(change, this.#snapshot);
     const { sealing } = this.#parts;
     const recalled = declared.map((it) => recall(it, this.stored(it.project, it.kind, it.name)?.resource, sealing));
     const problems = [...unread.problems, ...recalled.flatMap((it) => it.problems)];
@@ -438,97 +411,10 @@ export class Control {
     return this.#admitted({ type: 'rollback', revision }, withoutImplied(rows).map(asDeclared), { before });
   }
 
-  #refusePart({ project, kind, name }: Pick<Extract<Change, { type: 'put' }>, 'project' | 'kind' | 'name'>): void {
-    const owner = ownerOf(this.#snapshot.resources, keyOf({ project, kind: kind.kind, name }));
-    if (owner === undefined) return;
-    throw new Problem('IN_USE', {
-      at: `${kind.plural}/${name}`,
-      message: `it is a part of ${owner.kind} ${owner.name}, which looks after it`,
-      fix: kindNamed(owner.kind)?.ownedFix?.(owner, name) ?? `Change ${owner.kind} ${owner.name} instead.`,
-    });
-  }
-
   async #wasInForce(revision: number): Promise<boolean> {
     const state = (await this.#parts.store.revision(revision))?.state;
     return state === 'applied' || state === 'pending';
   }
-
-  #declared(change: Exclude<Change, { type: 'rollback' }>): Unread & { readonly declared: readonly Declared[] } {
-    if (change.type === 'site') {
-      const site = parseSite(change.files);
-      const kept = withoutImplied(this.#snapshot.resources).filter((it) => !site.projects.includes(it.project));
-      return { declared: [...kept.map(asDeclared), ...site.declared], problems: site.problems, broken: site.broken };
-    }
-    if (change.type === 'choose')
-      return { declared: withoutImplied(this.#snapshot.resources).map(asDeclared), problems: [], broken: [] };
-    const key = keyOf({ project: change.project, kind: change.kind.kind, name: change.name });
-    this.#refusePart(change);
-    const exists = this.#snapshot.resources.some((it) => keyOf(it) === key);
-    const others = withoutImplied(this.#snapshot.resources)
-      .filter((it) => keyOf(it) !== key)
-      .map(asDeclared);
-    const at = `${change.kind.plural}/${change.name}`;
-    if (change.type === 'delete') {
-      if (exists) return { declared: others, problems: [], broken: [] };
-      throw new Problem('NOT_FOUND', {
-        at,
-        message: `there is no such ${inSentence(change.kind.title)} in project ${change.project}`,
-        fix: `\`vauban get ${change.kind.plural}\` lists them.`,
-      });
-    }
-    if (change.mode === 'create' && exists) {
-      throw new Problem('ALREADY_EXISTS', {
-        at,
-        message: 'a resource of that kind and name exists',
-        fix: 'Choose another name, or edit the one there is.',
-      });
-    }
-    const place = (path: readonly (string | number)[]): string => [at, dotted(path)].filter(Boolean).join(' ');
-    const one = parseResource({
-      project: change.project,
-      kind: change.kind,
-      name: change.name,
-      value: change.value,
-      place,
-    });
-    return {
-      declared: one.declared === undefined ? others : [...others, one.declared],
-      problems: one.problems,
-      broken: [],
-    };
-  }
-}
-
-/** The snapshot with another choice for one resource. */
-function chosen(snapshot: Snapshot, { choose, ...it }: Choice): Snapshot {
-  const key = keyOf({ ...it, kind: it.kind.kind });
-  return snapshotOf(snapshot.resources.map((one) => (keyOf(one) === key ? { ...one, assigned: choose(one) } : one)));
-}
-
-/** All mistakes of a change. What keeps a resource from being deleted is that others still refer to it. */
-function refusal(change: Change, problems: readonly ProblemDocument[]): Problem {
-  if (change.type !== 'delete' || problems.some((it) => it.code !== 'REFERENCE_DANGLING')) return Problem.all(problems);
-  const users = problems.map((it) => it.at).join(', ');
-  return new Problem('IN_USE', {
-    at: `${change.kind.plural}/${change.name}`,
-    message: `it is used by ${users}`,
-    fix: 'Delete or change what uses it first.',
-  });
-}
-
-/** A resource that is in force already, as if somebody had declared it again. */
-function asDeclared(resource: Resource): Declared {
-  const { project, name, spec } = resource;
-  const kind = kindNamed(resource.kind);
-  if (kind === undefined)
-    throw new Problem('INTERNAL', {
-      at: keyOf(resource),
-      message: 'its kind is unknown',
-      fix: 'Run the version of Vauban that wrote it.',
-    });
-  const place = (path: readonly (string | number)[]): string =>
-    [`${kind.plural}/${name}`, dotted(path)].filter(Boolean).join(' ');
-  return { project, kind, name, spec, place };
 }
 
 /** The resources of a snapshot that a change puts there, and the names of those that it takes away. */
@@ -553,18 +439,3 @@ const note = (revision: number, message: string): ProblemDocument => ({
   message,
   fix: 'Apply the change again.',
 });
-
-const described = (change: Change): string => {
-  switch (change.type) {
-    case 'site':
-      return `apply ${change.files.map((it) => it.path).join(', ')}`;
-    case 'put':
-      return `${change.mode} ${change.kind.kind} ${change.name}`;
-    case 'delete':
-      return `delete ${change.kind.kind} ${change.name}`;
-    case 'choose':
-      return `change ${change.kind.kind} ${change.name}`;
-    case 'rollback':
-      return `roll back to revision ${change.revision}`;
-  }
-};
