@@ -41,7 +41,7 @@ const memory = (paths: HaproxyPaths) => memoryPlaces(paths.maps);
 const found = (name: string): string => `{ var(txn.${name}) -m found }`;
 
 /** Whether what was looked up last is there and has not lapsed: an entry begins with ten digits, its end in Unix seconds. */
-const FRESH = '{ date,sub(txn.iap_end) lt 0 }';
+const FRESH = '{ var(txn.iap_entry),field(1,.),sub(txn.iap_now) gt 0 }';
 
 /** Looks into both maps: one of them may hold a lapsed entry of the same key. */
 const lookUp = (key: string, paths: HaproxyPaths, condition = ''): readonly string[] => {
@@ -49,9 +49,7 @@ const lookUp = (key: string, paths: HaproxyPaths, condition = ''): readonly stri
   const and = condition === '' ? '' : ` if ${condition}`;
   return [
     `http-request set-var(txn.iap_entry) var(${key}),map_str(${even})${and}`,
-    `http-request set-var(txn.iap_end) var(txn.iap_entry),bytes(0,10)${and}`,
     `http-request set-var(txn.iap_entry) var(${key}),map_str(${odd}) if ${condition === '' ? '' : `${condition} `}!${FRESH}`,
-    `http-request set-var(txn.iap_end) var(txn.iap_entry),bytes(0,10)${and}`,
   ];
 };
 
@@ -78,7 +76,7 @@ export function decidingRules(frontend: Frontend, input: HaproxyInput, paths: Ha
     ...(frontend.tls === undefined ? [`http-request redirect scheme https code 302 if ${found('iap')}`] : []),
     // Of two cookies one would be judged, and the other passed on.
     `http-request deny status 400 if { req.cook_cnt(${SESSION_COOKIE}) gt 1 }`,
-    `http-request set-var(txn.iap_key) req.cook(${SESSION_COOKIE}),sha2(256),ub64enc`,
+    `http-request set-var(txn.iap_key) req.cook(${SESSION_COOKIE}),sha2(256),ub64enc if ${found('iap')}`,
     token('proxy-authorization', 'iap_proxy_token'),
     keyFrom('iap_proxy_token'),
     token('authorization', 'iap_token'),
@@ -86,6 +84,7 @@ export function decidingRules(frontend: Frontend, input: HaproxyInput, paths: Ha
     // Zero for sessions that are not in the table: no entry has that.
     `http-request set-var(txn.iap_generation) var(txn.iap_key),table_gpt0(${table})`,
     'http-request set-var(txn.iap_place) var(txn.iap_key),concat(|,txn.iap),concat(|,txn.iap_generation)',
+    `http-request set-var(txn.iap_now) date if ${found('iap_place')}`,
     ...lookUp('txn.iap_place', paths),
     // What is asked about although it is remembered: what may outlive a decision, and addresses of our own on any path.
     `http-request set-var(txn.iap_special) bool(true) if ${lasting.join(' or ')} or { query -m sub ${MODE_PARAMETER}= } or { path -m beg ${OWN_PATHS} }`,

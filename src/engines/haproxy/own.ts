@@ -1,8 +1,8 @@
 import type { Issued, Machine } from '#core/machine.ts';
-import { accessLogFormat, captured } from './access-log.ts';
+import { accessLogFormat, captured, clientRule } from './access-log.ts';
 import type { Section } from './backend.ts';
 import { ownFile } from './files.ts';
-import { cleaningRules } from './frontend.ts';
+import { cleaningRules, REQUEST_ID } from './frontend.ts';
 import { PAGES } from './iap.ts';
 import type { HaproxyInput } from './input.ts';
 import { quoted } from './names.ts';
@@ -20,7 +20,8 @@ export const ownSections = (input: HaproxyInput, paths: HaproxyPaths): readonly 
     lines: [
       `bind ${it.address}:${it.port} ssl crt ${ownFile(it, paths)} alpn h2,http/1.1 ssl-min-ver TLSv1.2`,
       `log-format ${quoted(accessLogFormat('no queries'))}`,
-      'unique-id-format %[uuid()]',
+      REQUEST_ID,
+      clientRule,
       ...captured.map((header) => `capture request header ${header.header} len ${header.length}`),
       ...cleaningRules,
       'http-request set-var(txn.host) req.hdr(host),host_only,lower',
