@@ -172,7 +172,7 @@ test('the log has no query of our own addresses: codes and states of sign-ins st
   );
   expect(text).toContain('/_gcp_iap/callback"');
   const lines = text.split('\n').map(parseAccess);
-  expect(lines.map((it) => it?.uri)).toContain('/elsewhere?page=2');
+  expect(lines.some((it) => it?.uri.endsWith('/elsewhere?page=2'))).toBe(true);
   expect(JSON.stringify(lines)).not.toContain('very-secret');
   expect(text).not.toContain('very-secret');
 });

@@ -54,8 +54,9 @@ const told = {
   'no queries': { uri: '"%HP"' },
 } as const;
 
-export const accessLogFormat = (uri: keyof typeof told): string =>
-  `[${Object.values({ ...fields, ...told[uri] }).join(',')}]`;
+/** `source`: what servers see as the client, if that is the same for all. */
+export const accessLogFormat = (uri: keyof typeof told, source?: string): string =>
+  `[${Object.values({ ...fields, ...told[uri], ...(source === undefined ? {} : { source: `"${source}"` }) }).join(',')}]`;
 
 /** What `no sign-ins` tells behind the path. */
 export const queryRule = `http-request set-var-fmt(txn.query) '?%[query,bytes(0,2000)]' if { query -m found } !{ path -m sub ${OWN_PATHS} }`;

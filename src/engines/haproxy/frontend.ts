@@ -13,9 +13,10 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
     head: `frontend ${frontendName(frontend)}`,
     lines: [
       bindLine(frontend, paths),
-      `log-format ${quoted(accessLogFormat(protectsAny(input) ? 'no sign-ins' : 'everything'))}`,
+      `log-format ${quoted(accessLogFormat(protectsAny(input) ? 'no sign-ins' : 'everything', sourceOfAll(input)))}`,
       REQUEST_ID,
       clientRule,
+      ...(judgesNames(frontend) ? ['tcp-request session set-var(sess.sni) ssl_fc_sni,lower'] : []),
       ...captured.map((it) => `capture request header ${it.header} len ${it.length}`),
       ...(protectsAny(input) ? [queryRule] : []),
       ...cleaningRules,
@@ -29,6 +30,10 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
     ],
   };
 }
+
+/** A server outside sees another address; the first such server is a reload anyway. */
+const sourceOfAll = ({ services, source }: HaproxyInput): string | undefined =>
+  services.every((it) => it.servers.every((server) => server.inside)) ? source : undefined;
 
 /** Microseconds, and what nobody can guess: 32 digits, as a trace id has. A UUID costs twice as much. */
 export const REQUEST_ID = 'unique-id-format %[date(0,us),hex,lower]%[rand,xxh64,hex,lower]';
@@ -45,8 +50,8 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
   return `bind ${address}:${port}${secure}`;
 }
 
-const UPGRADE = '{ req.fhdr(upgrade) -m found }';
-const WEBSOCKET = '{ req.hdr(upgrade) -m str -i websocket }';
+/** Left by what cleans a request, so that the header need not be looked for again. */
+const WEBSOCKET = '{ var(txn.upgrade) -m str -i websocket }';
 
 /** What no client has a say in. They run before anything else looks at the request. */
 export const cleaningRules: readonly string[] = [
@@ -56,12 +61,13 @@ export const cleaningRules: readonly string[] = [
   'http-request del-header ^x[^a-z0-9]goog[^a-z0-9] -m reg',
   // Both end in a connection on which nobody decides about anything any more, or in one's own request sent back.
   'http-request deny status 405 if { method CONNECT TRACE }',
-  // So does an upgrade to anything but WebSocket: HTTP/2 without TLS is another way to send requests.
-  `http-request del-header upgrade if ${UPGRADE} !${WEBSOCKET}`,
+  // So does an upgrade to anything but WebSocket alone: HTTP/2 without TLS is another way to send requests.
+  'http-request set-var(txn.upgrade) req.hdr(upgrade)',
+  'http-request del-header upgrade',
   // Names headers that the next server would have to take out: those that we set among them.
   'http-request del-header connection',
-  `http-request set-header upgrade websocket if ${UPGRADE}`,
-  `http-request set-header connection upgrade if ${UPGRADE}`,
+  `http-request set-header upgrade websocket if ${WEBSOCKET}`,
+  `http-request set-header connection upgrade if ${WEBSOCKET}`,
 ];
 
 /** A connection whose certificate is not the host's was opened for somebody else (RFC 9110, 7.4). */
@@ -75,7 +81,6 @@ function nameRules(frontend: Frontend, paths: HaproxyPaths): readonly string[] {
   ];
   return [
     'http-request set-var(txn.host) req.hdr(host),host_only,lower',
-    'http-request set-var(sess.sni) ssl_fc_sni,lower',
     ...look('txn.shown', 'var(sess.sni)'),
     ...look('txn.needed', 'var(txn.host)'),
     `http-request return status 421 content-type ${PAGE_TYPE} lf-file ${paths.pages}/421.html if { var(txn.needed) -m found } !{ var(txn.needed),strcmp(txn.shown) eq 0 }`,

@@ -55,7 +55,7 @@ const lookUp = (key: string, paths: HaproxyPaths, condition = ''): readonly stri
 
 /** Requests that may outlive a decision, so that the edge service must know of them. */
 const lasting = [
-  '{ req.fhdr(upgrade) -m found }',
+  '{ var(txn.upgrade) -m str -i websocket }',
   '{ req.hdr(accept) -m sub text/event-stream }',
   '{ req.hdr(content-type) -m beg application/grpc }',
 ];
