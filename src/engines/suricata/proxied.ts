@@ -15,7 +15,8 @@ export const proxiedVariables = {
 const FIRST_SID = 9_000_050;
 
 const address = '[0-9.]{7,15}';
-const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+/** As the load balancer makes them. */
+const requestId = '[0-9a-f]{32}';
 
 /** The last line of a name counts, and in it the last element but one: what stands before is the client's own. */
 const line = (name: string, value: string): string => `/(?:^|.*\\n)${name}: ${value}\\r?\\n/si`;
@@ -37,7 +38,7 @@ const memories: readonly Memory[] = [
   {
     says: 'request',
     match: 'content:"x-request-id"; nocase;',
-    pattern: line('x-request-id', `(${uuid})`),
+    pattern: line('x-request-id', `(${requestId})`),
     variable: proxiedVariables.request,
   },
   {
@@ -50,7 +51,7 @@ const memories: readonly Memory[] = [
     // Requests of one session may be of different people: without a name the one before must be forgotten.
     says: 'nobody',
     match: 'content:"x-request-id"; nocase; content:!"x-goog-authenticated-user-email"; nocase;',
-    pattern: line('x-request-id', `(${uuid})`),
+    pattern: line('x-request-id', `(${requestId})`),
     variable: proxiedVariables.person,
   },
 ];
