@@ -50,13 +50,15 @@ class Screen {
   }
 
   #line(text: string, worthALine = false): void {
-    const place = `[${Math.min(this.#done + 1, this.#steps.length)}/${this.#steps.length}]`;
+    const steps = this.#steps.length;
+    // What is done in many small changes has no steps of its own.
+    const line = steps === 0 ? text : `[${Math.min(this.#done + 1, steps)}/${steps}] ${text}`;
     if (this.#live) {
       const width = (process.stderr.columns ?? 80) - 1;
-      process.stderr.write(`\r\u001b[K${`${place} ${text}`.slice(0, width)}`);
+      process.stderr.write(`\r\u001b[K${line.slice(0, width)}`);
       this.#shown = text;
     } else if (worthALine && text !== this.#shown) {
-      this.#cli.note(`${place} ${text}`);
+      this.#cli.note(line);
       this.#shown = text;
     }
   }
