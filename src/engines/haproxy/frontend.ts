@@ -35,7 +35,7 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
 const sourceOfAll = ({ services, source }: HaproxyInput): string | undefined =>
   services.every((it) => it.servers.every((server) => server.inside)) ? source : undefined;
 
-/** Microseconds, and what nobody can guess: 32 digits, as a trace id has. A UUID costs twice as much. */
+/** Microseconds and a random number: 32 digits, as a trace id has. It names a request and is no secret. */
 export const REQUEST_ID = 'unique-id-format %[date(0,us),hex,lower]%[rand,xxh64,hex,lower]';
 
 export const certificateList = ({ name }: Pick<Frontend, 'name'>, paths: HaproxyPaths): string =>
