@@ -9,7 +9,8 @@
  * The others write no access log and sign nothing: that flatters them. `cost` is time of core 0 a request, and the better
  * measure where core 1 is the limit, which it is with large answers.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpus, loadavg } from 'node:os';
 import { FRONT, HOST } from '../test/iap-lab.ts';
 import { events } from './edge-events.ts';
 import { EDGE_CORE, elsewhere, put, type Result, shown, spread, type Version } from './edge-load.ts';
@@ -166,8 +167,19 @@ async function limit({ bare: lab }: Rig): Promise<void> {
   }
 }
 
+/** What a figure means nothing without. */
+function conditions(): void {
+  const packages = ['haproxy', 'nginx', 'apache2', 'libapache2-mod-auth-openidc', 'caddy'];
+  const query = ['-W', '-f', `\${Package} \${Version}, `, ...packages];
+  const { stdout } = spawnSync('dpkg-query', query, { encoding: 'utf8' });
+  console.log(
+    `${stdout}Node ${process.version}; load before it: ${loadavg()[0]?.toFixed(2)} on ${cpus().length} cores`,
+  );
+}
+
 // What is started inherits it: HAProxy makes as many threads as it may use cores.
 execFileSync('taskset', ['-acp', String(EDGE_CORE), String(process.pid)]);
+conditions();
 const rig = await edgeRig();
 try {
   if (only !== 'events') await speed(rig);
