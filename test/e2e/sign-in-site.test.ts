@@ -3,6 +3,10 @@ import { block, documentedCertificate } from '../certificates.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
 import { answers, type Tries, triesOf } from '../fabric-lab.ts';
 
+interface Service {
+  readonly status: { readonly values: Readonly<Record<string, number>> };
+}
+
 let lab: TestDeployment;
 let tries: Tries;
 
@@ -61,6 +65,11 @@ beforeAll(async () => {
   tries = triesOf(lab);
   await lab.apply(site());
   await tries.listening('shop/web-1');
+  // Until it has passed its health check, nobody is sent there.
+  await eventually(
+    () => lab.client.get<Service>('/v1/projects/shop/backendServices/my-backend-service'),
+    ({ status }) => status.values['healthy'] === 1,
+  );
 }, 600_000);
 
 afterAll(async () => {
