@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { hashOf } from '#lib/hash.ts';
 import { Problem } from './problem.ts';
 
-/** Lower-case identifier of a thing that a machine holds, such as `link/lab/server/eth0`. */
-export const ArtifactId = z.string().regex(/^[a-z0-9][a-z0-9./_-]{0,250}$/);
+/** Lower-case identifier of a thing that a machine holds, such as `link/lab/server/eth0`. No part of it leads upwards. */
+export const ArtifactId = z.string().regex(/^(?!.*\/\.{0,2}(\/|$))[a-z0-9][a-z0-9./_-]{0,250}$/);
 
 /**
  * One thing that a machine must hold: a namespace, a link, a ruleset, a supervised engine, a sandbox.

@@ -41,9 +41,15 @@ export function deploymentAt(state: string = DEFAULT_STATE): Deployment {
 /** System users of every deployment on a machine; see {@link SystemUsers}. */
 export const userNames = {
   control: 'vauban',
+  metadata: 'vauban-metadata',
   edge: 'vauban-edge',
   proxy: 'vauban-proxy',
   directory: 'vauban-directory',
+  gateway: 'vauban-gateway',
+  ipsec: 'vauban-ipsec',
+  dhcp: 'vauban-dhcp',
+  urlFilter: 'vauban-url-filter',
+  vpn: 'vauban-vpn',
 } as const;
 
 /** What `vauban up` wrote down about a deployment; everybody may read it. */

@@ -8,6 +8,12 @@ import type { ProblemDocument } from './problem.ts';
  * No message carries a command line for the machine; `exec` names a sandbox and runs inside of it.
  */
 
+/** The machine that control stands on. */
+export const LOCAL = 'local';
+
+/** Counts up whenever an older agent would misunderstand what control says, or the other way round. */
+export const HOST_CONTRACT = 1;
+
 export const HoldRequest = z.strictObject({
   revision: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
   artifacts: z.array(Artifact).max(200_000),
@@ -18,6 +24,7 @@ export type HoldRequest = z.infer<typeof HoldRequest>;
 
 export const RevisionRequest = z.strictObject({ revision: z.int().min(0).max(Number.MAX_SAFE_INTEGER) });
 export const ArtifactRequest = z.strictObject({ artifact: ArtifactId });
+export const RenewRequest = z.strictObject({ artifacts: z.array(ArtifactId).min(1).max(1000) });
 
 export const SteerRequest = z.strictObject({
   artifact: ArtifactId,
@@ -26,6 +33,16 @@ export const SteerRequest = z.strictObject({
   detail: z.string().max(20_000).optional(),
 });
 export type SteerRequest = z.infer<typeof SteerRequest>;
+
+const terminalSize = { rows: z.int().min(1).max(1000), columns: z.int().min(1).max(1000) };
+export const TerminalSize = z.strictObject(terminalSize);
+
+export const AskRequest = z.strictObject({
+  artifact: ArtifactId,
+  question: z.string().regex(/^[a-z][a-z-]{0,30}$/),
+  detail: z.string().max(20_000).optional(),
+});
+export type AskRequest = z.infer<typeof AskRequest>;
 
 export const ExecRequest = z.strictObject({
   artifact: ArtifactId,
@@ -36,13 +53,23 @@ export const ExecRequest = z.strictObject({
     .default('root'),
   tty: z
     .strictObject({
-      rows: z.int().min(1).max(1000),
-      columns: z.int().min(1).max(1000),
+      ...terminalSize,
       term: z.string().regex(/^[\w.+-]{1,40}$/),
     })
     .optional(),
 });
 export type ExecRequest = z.infer<typeof ExecRequest>;
+
+/** What an agent says of itself first. */
+export const Hello = z.object({
+  /** See {@link HOST_CONTRACT}. */
+  contract: z.int(),
+  /** Version of the program. */
+  version: z.string().max(60),
+  /** Its deployment's id; machines of one deployment have ids of their own. */
+  deployment: z.string().max(20),
+});
+export type Hello = z.infer<typeof Hello>;
 
 /** One step of a change on a machine. */
 export interface Step {
@@ -89,6 +116,15 @@ export interface Mending {
   readonly atStart?: boolean;
 }
 
+/** What came of applying an artifact once more. */
+export interface Renewal {
+  readonly artifact: string;
+  /** What was wrong with it before. Nothing: it was as it should be. */
+  readonly reason?: string;
+  /** Why it could not be applied. */
+  readonly failure?: string;
+}
+
 /** What control needs of a machine, whether it is this one or another. Every method may throw HOST_UNREACHABLE. */
 export interface HostLink {
   status(): Promise<HostStatus>;
@@ -98,8 +134,12 @@ export interface HostLink {
   /** Takes a revision back that waits for its confirmation. */
   revert(revision: number): Promise<void>;
   observe(): Promise<readonly Observation[]>;
+  /** Applies artifacts that are held once more, one after the other, whatever they look like. */
+  renew(artifacts: readonly string[]): Promise<readonly Renewal[]>;
   /** Restarts the sandbox of an artifact. */
   reset(artifact: string): Promise<void>;
   /** Puts one part of an artifact into a state, such as a load balancer's server into `drain`. */
   steer(request: SteerRequest): Promise<void>;
+  /** Asks about an artifact what is too much for an observation, such as the connections of a gateway. */
+  ask(request: AskRequest): Promise<unknown>;
 }

@@ -43,12 +43,16 @@ export interface LogEntry {
 export const logIds = {
   access: 'cloudaudit.googleapis.com/data_access',
   audit: 'cloudaudit.googleapis.com/activity',
+  filter: 'filter',
   firewall: 'compute.googleapis.com/firewall',
   health: 'compute.googleapis.com/healthchecks',
+  ipsec: 'ipsec',
   requests: 'requests',
   serial: 'serialconsole.googleapis.com/serial_port_1_output',
   threat: 'ids.googleapis.com/threat',
+  urlFilter: 'url_filter',
   traffic: 'ids.googleapis.com/traffic',
+  vpn: 'vpn',
 } as const;
 
 export const logNameOf = (project: string, logId: string): string =>

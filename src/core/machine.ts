@@ -35,6 +35,11 @@ export interface ServiceSpec {
   readonly finish?: readonly string[];
   /** False: start it, but leave it down when it ends. Default true. */
   readonly restart?: boolean;
+  /**
+   * It runs only while the first word of this file is `active`: whoever writes the file starts and stops the service, also
+   * when nobody of ours is alive.
+   */
+  readonly whileActive?: string;
   /** Standard output and error go to this file, rotated; default the service's own log folder. */
   readonly log?: string;
 }
@@ -66,14 +71,25 @@ export interface SystemUser {
 
 /** Each process that speaks to strangers has a user of its own, and can read nothing of the others. */
 export interface SystemUsers {
-  /** Control and the metadata servers. */
   readonly control: SystemUser;
+  /** The metadata servers, which hosts talk to. */
+  readonly metadata: SystemUser;
   /** The sign-in and decision service. */
   readonly edge: SystemUser;
   /** The load balancer. */
   readonly proxy: SystemUser;
   /** The directory server. */
   readonly directory: SystemUser;
+  /** The gateway services, which arbitrate between the nodes of clusters. */
+  readonly gateway: SystemUser;
+  /** The IPsec daemons of gateways, and what keeps their tunnels. */
+  readonly ipsec: SystemUser;
+  /** DHCP clients of hosts, which listen to whoever is on their segment. */
+  readonly dhcp: SystemUser;
+  /** The URL filters of gateways. */
+  readonly urlFilter: SystemUser;
+  /** The SSL VPN servers of gateways and what decides for them. */
+  readonly vpn: SystemUser;
 }
 
 export interface IssueRequest {
@@ -98,6 +114,17 @@ export interface Authority {
   certificate(): Promise<string>;
   /** A certificate for servers and clients, kept and renewed. */
   issue(wanted: IssueRequest): Promise<Issued>;
+  /** Whether {@link issue} would give another certificate than the one that was issued before. */
+  isDue(wanted: IssueRequest): Promise<boolean>;
+}
+
+/** Whose a file is, and who may do what with it. */
+export interface FileAccess {
+  readonly mode: number;
+  /** Default root. */
+  readonly uid?: number;
+  /** Default root. */
+  readonly gid?: number;
 }
 
 export interface Machine {
@@ -115,10 +142,17 @@ export interface Machine {
   readonly authority: Authority;
   /** Runs a program without a shell. Never throws for a non-zero exit code. */
   exec(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
-  /** Writes a file all or nothing (temporary name, fsync, rename). Creates folders. */
-  writeFile(path: string, content: string | Uint8Array, mode?: number): Promise<void>;
-  /** Opens a value that control has sealed (see `lib/seal.ts`); plain text comes back as it is. */
-  unseal(value: string): string;
+  /** Writes a file all or nothing (temporary name, fsync, rename). Creates folders. Default 0644, ours. */
+  writeFile(path: string, content: string | Uint8Array, access?: number | FileAccess): Promise<void>;
+  /**
+   * Makes a folder, or puts right whose it is. Safe below a folder of an unprivileged user: throws ENGINE_FAILED where a
+   * link stands in its place.
+   */
+  makeFolder(path: string, access: FileAccess): Promise<void>;
+  /** Opens a value that control has sealed for this place (see `lib/seal.ts`); plain text comes back as it is. */
+  unseal(value: string, place: string): string;
+  /** A secret for a purpose that every machine of the deployment makes alike, and nobody else. Throws ENGINE_FAILED without the deployment's key. */
+  derived(purpose: string): string;
   /** Full name of a network namespace from its short name; `netns(5)` keeps it under /run/netns. */
   namespace(name: string): string;
   /** Tells how a long step goes on; shown live to whoever waits for it. */

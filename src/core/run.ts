@@ -18,6 +18,10 @@ export async function must(
   });
 }
 
+/** Removes a folder with all that is in it. By a program that no link which is put in meanwhile leads elsewhere. */
+export const removeTree = async (machine: Pick<Machine, 'exec'>, at: string, path: string): Promise<void> =>
+  void (await must(machine, at, ['rm', '-rf', '--', path]));
+
 /** For checks before a namespace exists: the same machine, whose commands run in a namespace that is thrown away. */
 export async function scratchUnless(machine: Machine, namespace: string): Promise<Machine> {
   if ((await machine.exec(['true'], { namespace })).code === 0) return machine;

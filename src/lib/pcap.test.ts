@@ -117,10 +117,15 @@ describe('cutting a session out of a capture', () => {
     expect(packetsIn(sessionPcap(file.subarray(0, file.length - 3), session) ?? new Uint8Array())).toBe(1);
   });
 
-  test('refuses what is no Ethernet capture', () => {
+  test('reads packets without a header of the link', () => {
+    const bare = [request, ...others].map((it) => it.subarray(14));
+    expect(packetsIn(sessionPcap(pcap(bare, 0xa1b2c3d4, false, 101), session) ?? new Uint8Array())).toBe(1);
+  });
+
+  test('refuses what is no capture of Ethernet or of bare IP', () => {
     expect(sessionPcap(new Uint8Array(10), session)).toBeUndefined();
     expect(sessionPcap(new Uint8Array(100), session)).toBeUndefined();
-    expect(sessionPcap(pcap([request], 0xa1b2c3d4, false, 101), session)).toBeUndefined();
+    expect(sessionPcap(pcap([request], 0xa1b2c3d4, false, 105), session)).toBeUndefined();
   });
 
   test('survives any bytes, and cutting twice changes nothing', () => {

@@ -22,22 +22,29 @@ interface PcapRecord {
 const fileHeader = 24;
 const recordHeader = 16;
 const ethernet = 1;
+/** Packets without a header of the link, as a gateway's filter hands them over: DLT_RAW of Linux, and LINKTYPE_RAW. */
+const raw: readonly number[] = [12, 101];
 /** Longer than any packet that a capture on Ethernet can hold (the limit of libpcap): such a length is damage. */
 const longest = 262_144;
 
 /**
  * The capture with the packets of one session alone, both directions, in their order, with the times and the byte order
  * of the original. Fragments behind the first are found by their identification. A record that is cut off at the end
- * (the file is still being written) is left out. Undefined when the bytes are no pcap file of Ethernet.
+ * (the file is still being written) is left out. Undefined when the bytes are no pcap file of Ethernet or of bare IP.
  */
 export function sessionPcap(file: Uint8Array, session: PcapSession): Uint8Array | undefined {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const little = byteOrder(view);
-  if (little === undefined || (view.getUint32(20, little) & 0x0fff_ffff) !== ethernet) return undefined;
+  if (little === undefined) return undefined;
+  const link = view.getUint32(20, little) & 0x0fff_ffff;
+  const bare = raw.includes(link);
+  if (link !== ethernet && !bare) return undefined;
   const parts = [file.subarray(0, fileHeader)];
   const fragments = new Set<string>();
   for (const { start, packet, end } of records(view, little)) {
-    if (belongs(new DataView(file.buffer, file.byteOffset + packet, end - packet), session, fragments)) {
+    const bytes = new DataView(file.buffer, file.byteOffset + packet, end - packet);
+    const ip = bare ? bareIpv4(bytes) : ipv4At(bytes);
+    if (ip !== undefined && belongs({ view: bytes, ip }, session, fragments)) {
       parts.push(file.subarray(start, end));
     }
   }
@@ -73,9 +80,8 @@ function* records(view: DataView, little: boolean): Generator<PcapRecord> {
 }
 
 /** `fragments` remembers the identification of first fragments that belong, for those that follow without ports. */
-function belongs(view: DataView, session: PcapSession, fragments: Set<string>): boolean {
-  const ip = ipv4At(view);
-  if (ip === undefined || view.byteLength < ip + 20 || view.getUint8(ip + 9) !== session.protocol) return false;
+function belongs({ view, ip }: Located, session: PcapSession, fragments: Set<string>): boolean {
+  if (view.byteLength < ip + 20 || view.getUint8(ip + 9) !== session.protocol) return false;
   const from = view.getUint32(ip + 12);
   const to = view.getUint32(ip + 16);
   const forward = from === session.source && to === session.destination;
@@ -94,6 +100,15 @@ function belongs(view: DataView, session: PcapSession, fragments: Set<string>): 
     (backward && fromPort === destinationPort && toPort === sourcePort);
   if (found && (flags & 0x2000) !== 0) fragments.add(fragment);
   return found;
+}
+
+const bareIpv4 = (view: DataView): number | undefined =>
+  view.byteLength > 0 && view.getUint8(0) >> 4 === 4 ? 0 : undefined;
+
+/** A packet, and where its IPv4 header begins. */
+interface Located {
+  readonly view: DataView;
+  readonly ip: number;
 }
 
 /** Where the IPv4 header begins, behind the Ethernet header and up to two VLAN tags. */
