@@ -3,11 +3,15 @@ import type { ProblemParts } from '#core/problem.ts';
 import type { KindOf, Resource, ResourceKey, Snapshot } from '#core/resource.ts';
 import type { EngineFragments } from '#engines/fragments.ts';
 
-/** What one resource adds to each engine that it touches. Every feed is pure. */
+/**
+ * What one resource adds to each engine that it touches. Every feed is pure. `here` is the machine that is compiled for: of
+ * what stands on several each has its own; what stands on one is left out elsewhere by the namespace that it is in.
+ */
 export type Feeds<S, A> = {
   readonly [E in keyof EngineFragments]?: (
     resource: Resource<S, A>,
     snapshot: Snapshot,
+    here: string,
   ) => readonly EngineFragments[E][];
 };
 

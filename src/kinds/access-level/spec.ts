@@ -11,7 +11,7 @@ const Clock = z
 
 export const weekdays = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
 
-const Times = z.strictObject({
+export const Times = z.strictObject({
   days: z.array(z.enum(weekdays)).max(7).default([]).describe('Days of the week on which it begins; none: every day.'),
   from: Clock.default('00:00').describe('When it begins.'),
   until: Clock.default('24:00').describe('When it ends; earlier than `from`: on the next day.'),

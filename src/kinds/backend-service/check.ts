@@ -4,6 +4,7 @@ import { overlaps, prefix } from '#lib/ip.ts';
 import { didYouMean } from '#lib/text.ts';
 import type { Objection } from '../define.ts';
 import { instanceGroup } from '../instance-group/kind.ts';
+import { instanceTemplate } from '../instance-template/kind.ts';
 import { edgeRanges } from '../network/edge.ts';
 import { subnet } from '../subnet/kind.ts';
 import { backendService } from './kind.ts';
@@ -26,8 +27,8 @@ function checkBackends(service: Service, snapshot: Snapshot): Objection[] {
       const fix = 'Give one of `instanceGroup` and `networkEndpointGroup`.';
       return [{ code: 'INVALID_DOCUMENT', path: ['backends', index], message, fix }];
     }
-    const unnamed = unknownPort(service, backend, snapshot);
-    if (unnamed !== undefined) return [unnamed];
+    const unusable = unknownPort(service, backend, snapshot) ?? onSegment(service, index, snapshot);
+    if (unusable !== undefined) return [unusable];
     return placesOf(service, backend, snapshot).flatMap((place): Objection[] => {
       const key = `${place.network ?? ''} ${place.host}:${place.port}`;
       const before = seen.get(key);
@@ -57,6 +58,19 @@ function unknownPort(service: Service, backend: Backend, snapshot: Snapshot): Ob
     message: `instance group ${group.name} has no port named ${spec.portName}`,
     fix: near === undefined ? 'Add it to `namedPorts` of the group, or use `port`.' : `Did you mean ${near}?`,
   };
+}
+
+/** Without a word such a backend would have no server. */
+function onSegment({ project, spec }: Service, index: number, snapshot: Snapshot): Objection | undefined {
+  const group = snapshot.find(instanceGroup, project, spec.backends[index]?.instanceGroup ?? '');
+  const template = snapshot.find(instanceTemplate, project, group?.spec.template ?? '');
+  return template?.spec.interfaces[0]?.segment === undefined
+    ? undefined
+    : {
+        path: ['backends', index, 'instanceGroup'],
+        message: `hosts of ${group?.name} stand on a segment, where the load balancer does not lead`,
+        fix: 'Put the template’s first interface on a network.',
+      };
 }
 
 function checkAffinity({ spec }: Service): Objection[] {

@@ -1,6 +1,7 @@
 import type { Resource } from '#core/resource.ts';
-import type { DirectorySpec } from './spec.ts';
+import type { DirectoryAssigned, DirectorySpec } from './spec.ts';
 
-export type Directory = Resource<DirectorySpec>;
+export type Directory = Resource<DirectorySpec, DirectoryAssigned>;
 
-export const baseDnOf = ({ project, spec }: Directory): string => spec.baseDn ?? `dc=${project},dc=internal`;
+export const baseDnOf = ({ project, spec }: Pick<Directory, 'project' | 'spec'>): string =>
+  spec.baseDn ?? `dc=${project},dc=internal`;

@@ -3,13 +3,16 @@ import type { SlapdFragment } from '#engines/slapd/input.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { baseDnOf, type Directory } from './base.ts';
 import { toEdge } from './edge.ts';
-import { DirectorySpec } from './spec.ts';
+import { type DirectoryAssigned, DirectorySpec } from './spec.ts';
+import { assignUplink, uplinkFeeds } from './uplink.ts';
 
-export const directory = defineKind<DirectorySpec>({
+export const directory = defineKind<DirectorySpec, DirectoryAssigned>({
   kind: 'directory',
   plural: 'directories',
   title: 'Directory',
   spec: DirectorySpec,
+  untold: ['transit'],
+  assign: assignUplink,
   check: (resource) => checkDirectory(resource),
   meaning: (before, after) => [
     ...(before?.spec.type === 'internal' && after === undefined
@@ -26,7 +29,7 @@ export const directory = defineKind<DirectorySpec>({
     { title: 'USERS', value: (_, { values }) => (values['users'] === undefined ? '' : String(values['users'])) },
     { title: 'LOCKED', value: (_, { values }) => (values['locked'] === undefined ? '' : String(values['locked'])) },
   ],
-  feeds: { slapd: (resource) => toSlapd(resource), edge: (resource) => toEdge(resource) },
+  feeds: { ...uplinkFeeds, slapd: (resource) => toSlapd(resource), edge: (resource) => toEdge(resource) },
   example: { people: { passwordPolicy: { minimumLength: 12, lockoutAfter: 10, lockoutSeconds: 900 } } },
 });
 

@@ -105,8 +105,14 @@ export const DirectorySpec = z
     id: 'Directory',
     title: 'Directory',
     description:
-      'Where people, their groups and their passwords are: an LDAP server of our own, or one elsewhere. The same people sign in on the web and, later, to the VPN.',
+      'Where people, their groups and their passwords are: an LDAP server of our own, or one elsewhere. The same people sign in on the web and to the SSL VPN.',
   });
 
 export type DirectorySpec = z.infer<typeof DirectorySpec>;
+
+export interface DirectoryAssigned {
+  /** Of one elsewhere: address of the project's edge towards the internet. */
+  readonly transit?: string;
+}
+
 export type RemoteLdap = z.infer<typeof RemoteLdap>;

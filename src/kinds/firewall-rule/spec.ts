@@ -22,7 +22,7 @@ export function parseProtocol(text: string): ProtocolMatch | undefined {
   return hasPorts && ports[0] <= ports[1] && ports[1] <= 65535 ? { protocol, ports: [ports] } : undefined;
 }
 
-const Protocol = z
+export const ProtocolAndPorts = z
   .string()
   .refine(
     (text) => parseProtocol(text) !== undefined,
@@ -36,7 +36,7 @@ export const FirewallRuleSpec = z
     direction: z.enum(['ingress', 'egress']).default('ingress').describe('Traffic to the target hosts, or from them.'),
     priority: z.int().min(0).max(65534).default(1000).describe('Lower is judged first; at equal priority deny wins.'),
     action: z.enum(['allow', 'deny']).default('allow').describe('What happens to a connection that matches.'),
-    rules: z.array(Protocol).min(1).max(256).describe('Protocols and destination ports.'),
+    rules: z.array(ProtocolAndPorts).min(1).max(256).describe('Protocols and destination ports.'),
     sourceRanges: z
       .array(Prefix)
       .max(5000)

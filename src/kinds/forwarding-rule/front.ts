@@ -79,7 +79,7 @@ function reserved({ project }: Fronted, name: string, snapshot: Snapshot): Chose
 const transits = prefix(EDGE_TRANSIT);
 
 /** One for the whole project, kept as long as something of its edge is there. Networks have some of another range. */
-function chooseTransit(project: string, snapshot: Snapshot): string | undefined {
+export function chooseTransit(project: string, snapshot: Snapshot): string | undefined {
   const held = snapshot.resources.flatMap((it) => {
     const transit = (it.assigned as Partial<Front> | undefined)?.transit;
     return transit !== undefined && contains(transits, parse(transit)) ? [{ project: it.project, transit }] : [];

@@ -65,6 +65,13 @@ export const IdentityProviderSpec = z
     clientSecret: secret()
       .optional()
       .describe('OpenID only: our secret there. None: we are a public client, with PKCE alone.'),
+    programmaticClients: z
+      .array(z.string().min(1).max(500))
+      .max(100)
+      .default([])
+      .describe(
+        'OpenID only: ids of clients registered there, such as one for `vauban login`, whose ID tokens are accepted.',
+      ),
     scopes: z
       .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, 'not a scope such as openid'))
       .max(30)
@@ -172,7 +179,7 @@ function toEdge(resource: Provider): readonly EdgeFragment[] {
     allowedDomains: spec.allowedDomains,
     ...(spec.label === undefined ? {} : { label: spec.label }),
   };
-  const { issuer = '', clientId = '', clientSecret, scopes, claims } = spec;
+  const { issuer = '', clientId = '', clientSecret, programmaticClients, scopes, claims } = spec;
   const provider =
     spec.type === 'internal'
       ? { ...common, internal: { host: signInHost(resource), directories: spec.directories } }
@@ -181,6 +188,7 @@ function toEdge(resource: Provider): readonly EdgeFragment[] {
           oidc: {
             issuer,
             clientId,
+            programmaticClients,
             scopes,
             claims,
             requireVerifiedEmail: spec.requireVerifiedEmail,
@@ -193,7 +201,7 @@ function toEdge(resource: Provider): readonly EdgeFragment[] {
 }
 
 const internalOnly = ['directories', 'host', 'sslCertificate', 'address'] as const;
-const externalOnly = ['issuer', 'clientId', 'clientSecret', 'trustedCertificates'] as const;
+const externalOnly = ['issuer', 'clientId', 'clientSecret', 'programmaticClients', 'trustedCertificates'] as const;
 
 function checkFields(spec: IdentityProviderSpec): Objection[] {
   const given = (field: keyof IdentityProviderSpec): boolean => {

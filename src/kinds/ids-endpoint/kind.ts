@@ -100,6 +100,7 @@ function toSuricata(endpoint: Endpoint, snapshot: Snapshot): SuricataInput {
     trafficLogs: spec.trafficLogs,
     pack: spec.builtInRules ? packVersion : null,
     siteRules: spec.ruleSets.map((it) => snapshot.get(ruleSet, project, it).spec.rules.trimEnd()).join('\n'),
+    without: [],
     homeNetworks: snapshot
       .all(subnet, project)
       .filter((it) => it.spec.network === spec.network)

@@ -9,7 +9,9 @@ const PackageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,63}$/, 'not the nam
 
 export const ImageSpec = z
   .strictObject({
-    base: ref('image').default('debian-12').describe('The image that this one extends: `debian-11` or `debian-12`.'),
+    base: ref('image')
+      .default('debian-12')
+      .describe('The image that this one extends: `debian-11`, `debian-12` or `debian-13`.'),
     packages: z.array(PackageName).max(200).default([]).describe('Debian packages that are installed in it.'),
     available: z
       .array(PackageName)
@@ -26,7 +28,7 @@ export const ImageSpec = z
 
 export type ImageSpec = z.infer<typeof ImageSpec>;
 
-const suites = { 'debian-11': 'bullseye', 'debian-12': 'bookworm' } as const;
+const suites = { 'debian-11': 'bullseye', 'debian-12': 'bookworm', 'debian-13': 'trixie' } as const;
 
 const isFamily = (name: string): name is keyof typeof suites => name in suites;
 
@@ -38,16 +40,21 @@ export const image = defineKind<ImageSpec>({
   catalogue: {
     'debian-11': { base: 'debian-11', packages: [], available: ['nginx'], description: 'Debian 11 (bullseye)' },
     'debian-12': { base: 'debian-12', packages: [], available: ['nginx'], description: 'Debian 12 (bookworm)' },
+    'debian-13': { base: 'debian-13', packages: [], available: ['nginx'], description: 'Debian 13 (trixie)' },
   },
   // The cloud's dated names: debian-11-bullseye-v20240709 is the family debian-11.
-  alias: (name) => /^(debian-1[12])-(bullseye|bookworm)-v\d{8}$/.exec(name)?.[1],
+  alias: (name) => /^(debian-1[123])-(bullseye|bookworm|trixie)-v\d{8}$/.exec(name)?.[1],
   check: (resource, snapshot) => {
     const seen = new Set<string>();
     let at: Resource<ImageSpec> | undefined = resource;
     while (at !== undefined && !(isFamily(at.name) && at.spec.base === at.name)) {
       if (seen.has(at.name))
         return [
-          { path: ['base'], message: 'its bases lead back to itself', fix: 'Base it on debian-11 or debian-12.' },
+          {
+            path: ['base'],
+            message: 'its bases lead back to itself',
+            fix: 'Base it on debian-11, debian-12 or debian-13.',
+          },
         ];
       seen.add(at.name);
       at = snapshot.find(image, resource.project, at.spec.base);

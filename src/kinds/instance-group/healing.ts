@@ -5,7 +5,7 @@ import type { LinkFragment } from '#engines/link/input.ts';
 import { shortName } from '#lib/hash.ts';
 import { healthCheck, toCheck } from '../health-check/kind.ts';
 import { instance } from '../instance/kind.ts';
-import { edgeLinkId, FRONT_END, toEdgeLink } from '../network/edge.ts';
+import { EDGE_UPLINK, edgeLinkId, FRONT_END, toEdgeLink } from '../network/edge.ts';
 import { edgeNamespace, INTERNET, INTERNET_ROUTER } from '../network/fabric.ts';
 import type { InstanceGroup } from './kind.ts';
 
@@ -43,7 +43,9 @@ export function healingService(group: InstanceGroup, snapshot: Snapshot): Backen
 const serversOf = ({ project, assigned }: InstanceGroup, snapshot: Snapshot) =>
   assigned.members.flatMap(({ name }) => {
     const [leg] = snapshot.find(instance, project, name)?.assigned.interfaces ?? [];
-    return leg === undefined || leg.network === INTERNET ? [] : [{ name, address: leg.address, network: leg.network }];
+    return leg?.network === undefined || leg.network === INTERNET
+      ? []
+      : [{ name, address: leg.address, network: leg.network }];
   });
 
 const networksOf = (group: InstanceGroup, snapshot: Snapshot): readonly string[] =>
@@ -58,7 +60,12 @@ export function toHealing(group: InstanceGroup, snapshot: Snapshot): readonly Ha
   const { project } = group;
   const service = healingService(group, snapshot);
   if (service === undefined) return [];
-  const base = { namespace: edgeNamespace(project), source: FRONT_END, resolver: INTERNET_ROUTER };
+  const base = {
+    namespace: edgeNamespace(project),
+    source: FRONT_END,
+    resolver: INTERNET_ROUTER,
+    outside: EDGE_UPLINK,
+  };
   const after = networksOf(group, snapshot).map((it) => linkId(edgeLinkId(project, it)));
   return [
     { project, base, after },

@@ -19,7 +19,7 @@ const tagsOf = { http: 'http-server', https: 'https-server' } as const;
 
 function specOf(group: Group, { zone }: Member, { template, spec }: TemplateVersion): InstanceSpec {
   const number = projectNumber(group.project);
-  const { firewall, accessScopes: _, tags, metadata, ...rest } = spec;
+  const { firewall, tags, metadata, ...rest } = spec;
   const place = zone === group.spec.zone ? `zones/${zone}` : `regions/${zone.slice(0, -2)}`;
   return InstanceSpec.parse({
     ...rest,

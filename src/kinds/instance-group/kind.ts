@@ -10,6 +10,7 @@ import { toHealing, toHealingLinks } from './healing.ts';
 import { impliedInstances } from './implied.ts';
 import { meaning } from './meaning.ts';
 import { baseNameOf, settled } from './members.ts';
+import { standstill } from './roll.ts';
 import { type InstanceGroupAssigned, InstanceGroupSpec } from './spec.ts';
 
 export type InstanceGroup = Resource<InstanceGroupSpec, InstanceGroupAssigned>;
@@ -57,9 +58,10 @@ function decide(
   declared: Snapshot,
   { unwell }: Facts,
 ): InstanceGroupAssigned | Objection {
-  const misplaced = placeObjection(spec);
+  const misplaced = placeObjection(spec) ?? paceObjection(spec);
   if (misplaced !== undefined) return misplaced;
   const template = declared.find(instanceTemplate, project, spec.template);
+  if (spec.autoHealingPolicy !== undefined && template?.spec.interfaces[0]?.segment !== undefined) return unasked;
   const others = declared.all(instanceGroup, project).filter((it) => it.name !== name);
   const taken = [
     ...declared.all(instance, project).map((it) => it.name),
@@ -74,6 +76,19 @@ function decide(
     taken: new Set(taken),
     unwell,
   });
+}
+
+/** Checks come from the load balancer, which is on no segment. */
+const unasked: Objection = {
+  code: 'CONFLICTING',
+  path: ['autoHealingPolicy'],
+  message: 'its hosts stand on a segment, where no health check reaches them',
+  fix: 'Take `autoHealingPolicy` out, or put the template’s first interface on a network.',
+};
+
+function paceObjection({ updatePolicy }: InstanceGroupSpec): Objection | undefined {
+  const stuck = standstill(updatePolicy, updatePolicy.minimalAction);
+  return stuck === undefined ? undefined : { code: 'CONFLICTING', path: ['updatePolicy', 'maxUnavailable'], ...stuck };
 }
 
 function placeObjection({ region, zone, distributionPolicy, namedPorts }: InstanceGroupSpec): Objection | undefined {

@@ -29,7 +29,7 @@ export function settled(it: Settling): InstanceGroupAssigned {
   const version = it.template === undefined ? before.version : versionId(it.template);
   const versions = it.template === undefined ? before.versions : { ...before.versions, [version]: it.template };
   const base = { ...before, version, versions };
-  const staying = before.members.filter((member) => member.leaving !== true);
+  const staying = before.members.filter(stays);
   const missing = it.template === undefined && before.version === '' ? 0 : it.spec.targetSize - staying.length;
   const resized = missing < 0 ? dismissed(base, it, -missing) : enlarged(base, it, missing);
   return withoutUnused(resized);
@@ -42,6 +42,9 @@ const newborn = (it: Settling): InstanceGroupAssigned => ({
   versions: {},
   members: [],
 });
+
+/** Whether it counts: it is neither on the way out, nor is another one there in its place. */
+export const stays = ({ leaving, successor }: Member): boolean => leaving !== true && successor === undefined;
 
 /** Whoever is on the way out comes back first; then new ones are made. */
 function enlarged(group: InstanceGroupAssigned, it: Settling, count: number): InstanceGroupAssigned {
@@ -67,7 +70,7 @@ function grown(group: InstanceGroupAssigned, it: Settling): InstanceGroupAssigne
 }
 
 function emptiest(members: readonly Member[], zones: readonly string[]): string | undefined {
-  const size = (zone: string): number => members.filter((it) => it.zone === zone && it.leaving !== true).length;
+  const size = (zone: string): number => members.filter((it) => it.zone === zone && stays(it)).length;
   return zones.toSorted((a, b) => size(a) - size(b))[0];
 }
 
@@ -100,7 +103,7 @@ const isUnwell = ({ project, unwell }: Pick<Settling, 'project' | 'unwell'>, { n
 function dismissed(group: InstanceGroupAssigned, it: Settling, count: number): InstanceGroupAssigned {
   let members = group.members;
   for (let gone = 0; gone < count; gone++) {
-    const staying = members.filter((member) => member.leaving !== true);
+    const staying = members.filter(stays);
     const size = (zone: string): number => staying.filter((member) => member.zone === zone).length;
     const [last] = staying.toSorted(
       (a, b) => Number(isUnwell(it, b)) - Number(isUnwell(it, a)) || size(b.zone) - size(a.zone) || b.serial - a.serial,
@@ -118,16 +121,40 @@ function withoutUnused(group: InstanceGroupAssigned): InstanceGroupAssigned {
   return { ...group, versions: Object.fromEntries(versions) };
 }
 
+interface Change {
+  readonly member: string;
+  /** What the new host gets. */
+  readonly version: string;
+}
+
 /** The group with another host in a member's place: a new name, and no file of the old one. */
-export function replaced(
-  group: InstanceGroupAssigned,
-  it: Naming,
-  { member, version }: { readonly member: string; readonly version: string },
-): InstanceGroupAssigned {
+export function replaced(group: InstanceGroupAssigned, it: Naming, { member, version }: Change): InstanceGroupAssigned {
   const old = group.members.find((candidate) => candidate.name === member);
   if (old === undefined) return group;
   const rest = group.members.filter((candidate) => candidate !== old);
-  const zones = zonesOf(it.spec);
-  const zone = zones.includes(old.zone) ? old.zone : (emptiest(rest, zones) ?? old.zone);
-  return added({ ...group, members: rest }, { ...it, taken: new Set([...it.taken, old.name]) }, { zone, version });
+  const place = { zone: zoneAfter(old, rest, it), version };
+  const next = added({ ...group, members: rest }, { ...it, taken: new Set([...it.taken, old.name]) }, place);
+  return succeeded(next, old.name, memberName(it, next.serial));
 }
+
+/** The group with another host beside a member, which leaves once that one is available. */
+export function surged(group: InstanceGroupAssigned, it: Naming, { member, version }: Change): InstanceGroupAssigned {
+  const old = group.members.find((candidate) => candidate.name === member);
+  if (old === undefined || !stays(old)) return group;
+  const rest = group.members.filter((candidate) => candidate !== old);
+  const next = added(group, it, { zone: zoneAfter(old, rest, it), version });
+  const successor = memberName(it, next.serial);
+  return { ...next, members: next.members.map((one) => (one.name === member ? { ...one, successor } : one)) };
+}
+
+/** The new one stands where the old one stood, unless the group has left that zone. */
+function zoneAfter(old: Member, rest: readonly Member[], it: Naming): string {
+  const zones = zonesOf(it.spec);
+  return zones.includes(old.zone) ? old.zone : (emptiest(rest, zones) ?? old.zone);
+}
+
+/** Whoever waited for `old` waits for the host in its place. */
+const succeeded = (group: InstanceGroupAssigned, old: string, successor: string): InstanceGroupAssigned => ({
+  ...group,
+  members: group.members.map((it) => (it.successor === old ? { ...it, successor } : it)),
+});

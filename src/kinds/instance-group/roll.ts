@@ -1,5 +1,6 @@
 import { canonical } from '#lib/hash.ts';
-import type { InstanceGroupAssigned, InstanceGroupSpec, Member, RollAction } from './spec.ts';
+import { stays } from './members.ts';
+import type { InstanceGroupAssigned, InstanceGroupSpec, Member, Roll, RollAction } from './spec.ts';
 import { zonesOf } from './zones.ts';
 
 interface Group {
@@ -12,7 +13,7 @@ const fixedAtBirth = ['image', 'interfaces', 'canIpForward'] as const;
 
 /** What has to be done to a member so that it is as its group says; undefined: nothing, or nobody asked for it. */
 export function dueOf({ spec, assigned }: Group, member: Member): RollAction | undefined {
-  if (member.leaving === true) return undefined;
+  if (!stays(member)) return undefined;
   const { roll, version, versions } = assigned;
   const asked = roll !== undefined && member.roll !== roll.name;
   const behind = member.version !== version;
@@ -26,17 +27,38 @@ export function dueOf({ spec, assigned }: Group, member: Member): RollAction | u
   return least.includes('REPLACE') ? 'REPLACE' : 'RESTART';
 }
 
-/** How many may be out of service, and how long each must serve: what a roll asks for, else what the policy says. */
-export function paceOf({ spec, assigned }: Group): { readonly maxUnavailable: number; readonly minReadySec: number } {
-  const { maxUnavailable, minReadySec } = { ...spec.updatePolicy, ...definedOf(assigned) };
-  return { maxUnavailable, minReadySec };
+/** How a roll goes on. */
+export interface Pace {
+  readonly maxUnavailable: number;
+  readonly maxSurge: number;
+  readonly minReadySec: number;
 }
 
-/** A roll's own pace counts as long as it is under way. */
-function definedOf({ roll, members }: InstanceGroupAssigned): { maxUnavailable?: number; minReadySec?: number } {
-  if (roll === undefined || members.every((it) => it.roll === roll.name)) return {};
-  return {
-    ...(roll.maxUnavailable === undefined ? {} : { maxUnavailable: roll.maxUnavailable }),
-    ...(roll.minReadySec === undefined ? {} : { minReadySec: roll.minReadySec }),
-  };
+/** How many may be out of service or extra, and how long each must serve: what a roll asks for, else the policy's. */
+export function paceOf({ spec, assigned }: Group): Pace {
+  const { roll, members } = assigned;
+  // A roll's own pace counts as long as it is under way.
+  const over = roll === undefined || members.every((it) => it.roll === roll.name);
+  return paceWith(spec, over ? {} : roll);
+}
+
+/** What a roll would go on with, if it were asked for. */
+export const paceWith = ({ updatePolicy }: InstanceGroupSpec, asked: Partial<Omit<Roll, 'name' | 'action'>>): Pace => ({
+  maxUnavailable: asked.maxUnavailable ?? updatePolicy.maxUnavailable,
+  maxSurge: asked.maxSurge ?? updatePolicy.maxSurge,
+  minReadySec: asked.minReadySec ?? updatePolicy.minReadySec,
+});
+
+/** Why nothing could ever be updated so; undefined: it can. */
+export function standstill(
+  { maxUnavailable, maxSurge }: Pick<Pace, 'maxUnavailable' | 'maxSurge'>,
+  action: RollAction,
+): { readonly message: string; readonly fix: string } | undefined {
+  if (maxUnavailable > 0) return undefined;
+  if (action === 'RESTART') {
+    const message = 'a host that is restarted is out of service meanwhile, and none may be';
+    return { message, fix: 'Let `maxUnavailable` be 1 or more, or replace hosts instead of restarting them.' };
+  }
+  const message = 'no host may be out of service and none may be extra, so none can ever be replaced';
+  return maxSurge > 0 ? undefined : { message, fix: 'Let `maxSurge` or `maxUnavailable` be 1 or more.' };
 }

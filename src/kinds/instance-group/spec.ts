@@ -17,7 +17,13 @@ export const UpdatePolicy = z
       .enum(rollActions)
       .default('REPLACE')
       .describe('What is done to each host at least; a change that a restart cannot bring about replaces it anyway.'),
-    maxUnavailable: z.int().min(1).max(1000).default(1).describe('Hosts that may be out of service at a time.'),
+    maxUnavailable: z.int().min(0).max(1000).default(1).describe('Hosts that may be out of service at a time.'),
+    maxSurge: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(0)
+      .describe('Extra hosts that may be made first: each serves before the one that it replaces leaves.'),
     minReadySec: z
       .int()
       .min(0)
@@ -98,6 +104,8 @@ export interface Member {
   readonly restarting?: true;
   /** True: it is taken out of service and then deleted. */
   readonly leaving?: true;
+  /** The host that was made in its place: once that one is available, it leaves. Until then it serves. */
+  readonly successor?: string;
 }
 
 /** A restart or replacement of all hosts that somebody asked for. */
@@ -106,6 +114,7 @@ export interface Roll {
   readonly action: RollAction;
   /** Instead of the update policy's. */
   readonly maxUnavailable?: number;
+  readonly maxSurge?: number;
   readonly minReadySec?: number;
 }
 

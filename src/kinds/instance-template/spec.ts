@@ -3,7 +3,7 @@ import { ref } from '#core/resource.ts';
 import { Description } from '../fields.ts';
 import { InstanceSpec } from '../instance/spec.ts';
 
-const { machineType, image, tags, labels, metadata, startupScript, canIpForward } = InstanceSpec.shape;
+const { machineType, image, tags, labels, metadata, startupScript, canIpForward, accessScopes } = InstanceSpec.shape;
 
 /** As an instance's, without an address: that would be of one host only. */
 export const TemplateInterface = z
@@ -12,6 +12,8 @@ export const TemplateInterface = z
     subnet: ref('subnet')
       .optional()
       .describe('Subnet to take addresses from. None: the one of the network in the region.'),
+    segment: ref('segment').optional().describe('Layer-2 segment to attach to, instead of a network and a subnet.'),
+    addressing: z.enum(['static', 'dhcp']).optional().describe('On a segment: as of an instance. Default: `static`.'),
     externalAddress: z
       .enum(['none', 'ephemeral'])
       .default('none')
@@ -34,11 +36,7 @@ export const InstanceTemplateSpec = z
     metadata,
     startupScript,
     canIpForward,
-    accessScopes: z
-      .array(z.string().regex(/^[a-z][a-z0-9_.:/-]{0,199}$/, 'not a scope such as compute-ro'))
-      .max(50)
-      .default([])
-      .describe("What programs inside may ask the cloud's interfaces for, such as `compute-ro`."),
+    accessScopes,
     description: Description,
   })
   .meta({

@@ -11,6 +11,7 @@ import { INTERNET } from '../network/fabric.ts';
 import { network } from '../network/kind.ts';
 import { RESERVED, subnet } from '../subnet/kind.ts';
 import { instance } from './kind.ts';
+import { onSegment } from './segment-address.ts';
 import type { InstanceAssigned, InstanceSpec, InterfaceAssigned, InterfaceSpec } from './spec.ts';
 
 type Instance = Resource<InstanceSpec, InstanceAssigned | undefined>;
@@ -20,7 +21,7 @@ export function assign(resource: Instance, snapshot: Snapshot): InstanceAssigned
   const interfaces: InterfaceAssigned[] = [];
   for (const [index, spec] of resource.spec.interfaces.entries()) {
     const place = { resource, snapshot, index, before: interfaces };
-    const chosen = spec.network === INTERNET ? onInternet(place, spec) : inSubnet(place, spec);
+    const chosen = legOf(place, spec);
     if ('message' in chosen) return { ...chosen, path: ['interfaces', index, ...chosen.path] };
     interfaces.push(chosen);
   }
@@ -30,6 +31,17 @@ export function assign(resource: Instance, snapshot: Snapshot): InstanceAssigned
     return fromHere === undefined ? [] : [fromHere];
   });
   return { id: resource.assigned?.id ?? numericId(keyOf(resource)), interfaces, externalAddresses: own };
+}
+
+function legOf(place: Place, spec: InterfaceSpec): InterfaceAssigned | Objection {
+  if (spec.segment !== undefined) return onSegment(place, spec);
+  if (spec.addressing === 'dhcp')
+    return {
+      path: ['addressing'],
+      message: 'a network of the cloud gives no leases: its hosts know their address',
+      fix: 'Take `addressing` out, or name a `segment`.',
+    };
+  return spec.network === INTERNET ? onInternet(place, spec) : inSubnet(place, spec);
 }
 
 interface Place {
@@ -198,6 +210,7 @@ type Held = Pick<InterfaceAssigned, 'network' | 'address'>;
  */
 function heldBy(other: Instance, resource: Instance, snapshot: Snapshot): readonly Held[] {
   return other.spec.interfaces.flatMap((spec, index): Held[] => {
+    if (spec.segment !== undefined) return [];
     const old = other.assigned?.interfaces[index];
     if (spec.address === undefined) return old === undefined ? [] : [old];
     if (other.project === resource.project && other.name > resource.name) return [];

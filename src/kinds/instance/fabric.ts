@@ -23,7 +23,8 @@ import {
 import { network } from '../network/kind.ts';
 import { externalRoute } from '../network/link.ts';
 import { gatewayOf, subnet } from '../subnet/kind.ts';
-import type { InstanceAssigned, InstanceSpec, InterfaceAssigned } from './spec.ts';
+import { toCable } from './segment.ts';
+import { type InstanceAssigned, type InstanceSpec, isOnNetwork, type NetworkLeg } from './spec.ts';
 
 export type Instance = Resource<InstanceSpec, InstanceAssigned>;
 
@@ -34,7 +35,7 @@ export const linkNameOf = ({ project, name }: Pick<Instance, 'project' | 'name'>
 export const portOf = ({ project, name }: Pick<Instance, 'project' | 'name'>, index: number): string =>
   interfaceName('v', `${project}/${name}/${index}`);
 
-const gatewayFor = ({ project }: Instance, it: InterfaceAssigned, snapshot: Snapshot): string =>
+const gatewayFor = ({ project }: Instance, it: NetworkLeg, snapshot: Snapshot): string =>
   it.subnet === undefined ? INTERNET_ROUTER : gatewayOf(snapshot.get(subnet, project, it.subnet).spec);
 
 /**
@@ -44,6 +45,11 @@ const gatewayFor = ({ project }: Instance, it: InterfaceAssigned, snapshot: Snap
 export function toLinks(resource: Instance, snapshot: Snapshot): readonly LinkFragment[] {
   const { project, name, assigned, spec } = resource;
   return assigned.interfaces.flatMap((it, index): LinkFragment[] => {
+    if (it.segment !== undefined) {
+      const leg = { instance: resource, index, leg: { ...it, segment: it.segment } };
+      return [toCable(leg, linkNameOf(resource, index), snapshot)];
+    }
+    if (!isOnNetwork(it)) return [];
     const namespace = networkNamespace(project, it.network);
     const gateway = gatewayFor(resource, it, snapshot);
     const mtu = it.network === INTERNET ? 1500 : snapshot.get(network, project, it.network).spec.mtu;
@@ -92,6 +98,7 @@ export function hostsOf(resource: Instance, networkName: string): { id: string; 
 
 export const toHosts = (resource: Instance): readonly FirewallFragment[] =>
   resource.assigned.interfaces
+    .filter(isOnNetwork)
     .filter((it) => it.network !== INTERNET)
     .map((it) => ({
       namespace: networkNamespace(resource.project, it.network),
@@ -99,7 +106,7 @@ export const toHosts = (resource: Instance): readonly FirewallFragment[] =>
     }));
 
 export const toStaticNat = (resource: Instance): readonly NatFragment[] =>
-  resource.assigned.interfaces.flatMap((it) =>
+  resource.assigned.interfaces.filter(isOnNetwork).flatMap((it) =>
     it.external === undefined
       ? []
       : [
@@ -115,7 +122,7 @@ export const hostNameOf = ({ project, name, spec }: Pick<Instance, 'project' | '
   `${name}.${spec.zone}.c.${project}.internal`;
 
 export const toRecords = (resource: Instance): readonly DnsFragment[] =>
-  resource.assigned.interfaces.flatMap((it): readonly DnsFragment[] => {
+  resource.assigned.interfaces.filter(isOnNetwork).flatMap((it): readonly DnsFragment[] => {
     const names =
       it.network === INTERNET
         ? [`${resource.name}.${INTERNET}`, `${resource.name}.${resource.project}.${INTERNET}`]

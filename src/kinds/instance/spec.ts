@@ -12,6 +12,11 @@ export const InterfaceSpec = z
     subnet: ref('subnet')
       .optional()
       .describe('Subnet to take an address from. None: the one of the network in the region.'),
+    segment: ref('segment').optional().describe('Layer-2 segment to attach to, instead of a network and a subnet.'),
+    addressing: z
+      .enum(['static', 'dhcp'])
+      .default('static')
+      .describe('On a segment: `dhcp` has the host ask for its address; the segment’s server keeps that one for it.'),
     address: Address.optional().describe('Private address. None: one is chosen and kept.'),
     externalAddress: z
       .string()
@@ -44,6 +49,13 @@ export const InstanceSpec = z
       .boolean()
       .default(false)
       .describe('Whether it may send and receive packets of other addresses (routes to it).'),
+    accessScopes: z
+      .array(z.string().regex(/^[a-z][a-z0-9_.:/-]{0,199}$/, 'not a scope such as compute-ro'))
+      .max(50)
+      .default([])
+      .describe(
+        'Scopes of the service account that the metadata server shows, such as `compute-ro`. None: no account. Tokens are not given out.',
+      ),
     desiredStatus: z.enum(['running', 'terminated']).default('running').describe('Whether it runs.'),
     description: Description,
   })
@@ -57,12 +69,20 @@ export type InstanceSpec = z.infer<typeof InstanceSpec>;
 export type InterfaceSpec = z.infer<typeof InterfaceSpec>;
 
 export interface InterfaceAssigned {
-  readonly network: string;
-  /** Absent on the internet. */
+  /** Network of the project, or `internet`; absent on a segment. */
+  readonly network?: string;
+  /** Absent on the internet and on a segment. */
   readonly subnet?: string;
+  readonly segment?: string;
+  /** The segment's public block that the address is of. */
+  readonly block?: string;
   readonly address: string;
   readonly external?: string;
 }
+
+/** An interface on a network of the cloud, or on the internet: everything but a segment. */
+export type NetworkLeg = InterfaceAssigned & { readonly network: string };
+export const isOnNetwork = (it: InterfaceAssigned): it is NetworkLeg => it.network !== undefined;
 
 export interface InstanceAssigned {
   readonly id: string;

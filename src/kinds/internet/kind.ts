@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { formatPrefix } from '#lib/ip.ts';
+import type { Snapshot } from '#core/resource.ts';
+import { formatPrefix, overlaps, prefix } from '#lib/ip.ts';
 import { EXTERNAL_POOL } from '../address/external.ts';
 import { defineKind } from '../define.ts';
 import {
@@ -10,6 +11,7 @@ import {
   MACHINE_RESOLVER,
   UPLINK,
 } from '../network/fabric.ts';
+import { segment } from '../segment/kind.ts';
 
 export const InternetSpec = z
   .strictObject({
@@ -34,6 +36,15 @@ export const InternetSpec = z
   });
 
 export type InternetSpec = z.infer<typeof InternetSpec>;
+
+/** Where public blocks may stand that the machine itself reaches: of other addresses it would be its own traffic (RFC 5737). */
+const LOOKED_INTO = prefix('198.51.100.0/24');
+
+const reachable = (snapshot: Snapshot): string[] => {
+  const blocks = snapshot.all(segment).flatMap((it) => it.spec.publicBlocks.map(({ range }) => range));
+  const within = blocks.filter((it) => overlaps(LOOKED_INTO, prefix(it)) && prefix(it).length >= LOOKED_INTO.length);
+  return [formatPrefix(EXTERNAL_POOL), `${INTERNET_ROUTER}/32`, ...within];
+};
 
 const isJoined = (spec: InternetSpec): boolean => spec.uplink === 'host' || spec.access === 'host';
 
@@ -61,14 +72,14 @@ export const internet = defineKind<InternetSpec>({
   feeds: {
     namespace: ({ spec }) => (isJoined(spec) ? [internetNamespace] : []),
     dnsmasq: ({ spec }) => (spec.uplink === 'host' ? [{ ...internetResolver, upstream: [MACHINE_RESOLVER] }] : []),
-    uplink: ({ spec }) =>
+    uplink: ({ spec }, snapshot) =>
       isJoined(spec)
         ? [
             {
               namespace: INTERNET,
               interface: UPLINK,
               ...(spec.uplink === 'host' ? { out: { resolver: MACHINE_RESOLVER } } : {}),
-              reached: spec.access === 'host' ? [formatPrefix(EXTERNAL_POOL), `${INTERNET_ROUTER}/32`] : [],
+              reached: spec.access === 'host' ? reachable(snapshot) : [],
             },
           ]
         : [],

@@ -12,7 +12,9 @@ const Endpoint = z
   .strictObject({
     instance: ref('instance').optional().describe('An instance; its address is the endpoint’s.'),
     ipAddress: Address.optional().describe('An address: in `network`, or on the internet when that is not named.'),
-    fqdn: Host.optional().describe('A name on the internet, which is looked up again and again.'),
+    fqdn: Host.optional().describe(
+      'A name on the internet, which is looked up again and again. What it means inside is not reached.',
+    ),
     port: z.int().min(1).max(65535).default(80).describe('TCP port that it serves on.'),
   })
   .meta({ id: 'NetworkEndpoint' });
@@ -131,7 +133,7 @@ export function endpointOf(
 ): Endpoint | undefined {
   const legs = snapshot.find(instance, project, name)?.assigned.interfaces ?? [];
   const leg = at.network === undefined ? legs[0] : legs.find((it) => it.network === at.network);
-  if (leg === undefined) return undefined;
+  if (leg?.network === undefined) return undefined;
   const within = leg.network === INTERNET ? {} : { network: leg.network };
   return { name, host: leg.address, port: at.port, ...within };
 }

@@ -48,7 +48,7 @@ export const toEdgeNamespace = (project: string, fronts: readonly string[] = [])
 /** What every load balancer of a project begins with, whoever asks for it. */
 export const toEdgeBase = (project: string): HaproxyFragment => ({
   project,
-  base: { namespace: edgeNamespace(project), source: FRONT_END, resolver: INTERNET_ROUTER },
+  base: { namespace: edgeNamespace(project), source: FRONT_END, resolver: INTERNET_ROUTER, outside: EDGE_UPLINK },
   after: [linkId(edgeUplinkId(project))],
 });
 

@@ -1,6 +1,6 @@
 import type { DnsFragment } from '#engines/dnsmasq/input.ts';
 import type { NamespaceFragment } from '#engines/namespace/input.ts';
-import { shortName } from '#lib/hash.ts';
+import { hashOf, shortName } from '#lib/hash.ts';
 
 /** Names inside the fabric. They are short names: the machine adds the deployment to namespaces. */
 
@@ -23,6 +23,15 @@ export const networkNamespace = (project: string, network: string): string =>
 export const instanceNamespace = (project: string, instance: string): string => `vm.${project}.${instance}`;
 /** Where the load balancer and the edge service of a project stand. */
 export const edgeNamespace = (project: string): string => `edge.${project}`;
+/** Where hosts of a project find metadata that stand on segments alone. */
+export const metadataNamespace = (project: string): string => `metadata.${project}`;
+/** A layer-2 segment: one bridge that nobody routes on. */
+export const segmentNamespace = (project: string, segment: string): string => `seg.${project}.${segment}`;
+/** A gateway, one node of it. */
+export const gatewayNamespace = (project: string, gateway: string): string => `gw.${project}.${gateway}`;
+/** The cable of one interface of a gateway. */
+export const gatewayLinkName = ({ project, name }: { readonly project: string; readonly name: string }, port: string) =>
+  `gateway/${project}/${name}/${port}`;
 export const endpointNamespace = (project: string, endpoint: string): string => `ids.${project}.${endpoint}`;
 
 /** An interface name of at most 15 characters that is the same for the same key. */
@@ -31,6 +40,12 @@ export const interfaceName = (letter: string, key: string): string => `${letter}
 /** A locally administered Ethernet address from an IPv4 address, as the cloud makes them. */
 export const macOf = (address: string): string =>
   ['42', '01', ...address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
+
+/**
+ * A locally administered Ethernet address that is the same for the same key, whatever address stands behind it: where
+ * hosts find each other by ARP, a host that is numbered anew stays the same host.
+ */
+export const macFor = (key: string): string => `06:${(hashOf(key).slice(0, 10).match(/../g) ?? []).join(':')}`;
 
 export const GATEWAY_MAC = '02:00:5e:00:00:01';
 

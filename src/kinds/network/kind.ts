@@ -114,7 +114,7 @@ export const autoSubnetName = (networkName: string, region: string): string =>
   `${networkName.slice(0, 62 - region.length).replace(/-+$/, '')}-${region}`;
 
 /** Everything below these is answered here or does not exist: private names and addresses never leave the network. */
-const ownDomains = [
+export const privateDomains = [
   'internal',
   '10.in-addr.arpa',
   '168.192.in-addr.arpa',
@@ -126,7 +126,7 @@ function toResolver({ project, name, spec }: Resource<NetworkSpec>): readonly Dn
   const namespace = networkNamespace(project, name);
   const upstream = spec.defaultInternetRoute ? [INTERNET_ROUTER] : [];
   return [
-    { namespace, listen: METADATA_ADDRESS, domains: ownDomains, upstream },
+    { namespace, listen: METADATA_ADDRESS, domains: privateDomains, upstream },
     { namespace, record: { address: METADATA_ADDRESS, names: ['metadata.google.internal', 'metadata'] } },
     ...(spec.defaultInternetRoute ? [internetResolver] : []),
   ];

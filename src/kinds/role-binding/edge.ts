@@ -5,7 +5,7 @@ import { edgeProject } from '../instance/fabric.ts';
 import type { RoleBindingSpec } from './spec.ts';
 
 export function toEdge(resource: Resource<RoleBindingSpec>, tunnel: EdgeTunnel | undefined): readonly EdgeFragment[] {
-  const { role, members, condition, backendService, instance } = resource.spec;
+  const { role, members, condition, backendService, instance, sslVpnServer, gateway } = resource.spec;
   return [
     {
       project: edgeProject(resource.project),
@@ -20,6 +20,8 @@ export function toEdge(resource: Resource<RoleBindingSpec>, tunnel: EdgeTunnel |
             : { condition: { title: condition.title, expression: condition.expression } }),
           ...(backendService === undefined ? {} : { backendService }),
           ...(instance === undefined ? {} : { instance }),
+          ...(sslVpnServer === undefined ? {} : { sslVpnServer }),
+          ...(gateway === undefined ? {} : { gateway }),
         },
       ],
     },

@@ -16,7 +16,10 @@ export const roleBinding = defineKind<RoleBindingSpec>({
   meaning: (before, after) => [...sentences('no longer lets', before, after), ...sentences('lets', after, before)],
   columns: [
     { title: 'ROLE', value: ({ spec }) => roleTitles[spec.role] },
-    { title: 'ON', value: ({ spec }) => spec.backendService ?? spec.instance ?? 'project' },
+    {
+      title: 'ON',
+      value: ({ spec }) => spec.backendService ?? spec.instance ?? spec.sslVpnServer ?? spec.gateway ?? 'project',
+    },
     { title: 'MEMBERS', value: ({ spec }) => spec.members.join(',') },
     { title: 'CONDITION', value: ({ spec }) => spec.condition?.title ?? '' },
   ],
@@ -54,6 +57,17 @@ function sentences(
 const placeOf = ({ spec }: Resource<RoleBindingSpec>): string => {
   if (spec.role === 'roles/iap.tunnelResourceAccessor') {
     return spec.instance === undefined ? 'tunnels to every host' : `tunnels to host ${spec.instance}`;
+  }
+  if (spec.role === 'roles/compute.osAdminLogin') {
+    return spec.instance === undefined ? 'every host, with sudo' : `host ${spec.instance}, with sudo`;
+  }
+  if (spec.role === 'roles/vpn.user') {
+    const server = spec.sslVpnServer === undefined ? 'every SSL VPN server' : `SSL VPN server ${spec.sslVpnServer}`;
+    return spec.networks === undefined ? server : `${server}, towards ${spec.networks.join(', ') || 'nothing'}`;
+  }
+  if (spec.role === 'roles/gateway.user') {
+    const portal = spec.gateway === undefined ? 'every captive portal' : `the captive portal of ${spec.gateway}`;
+    return spec.networks === undefined ? portal : `${portal}, towards ${spec.networks.join(', ') || 'nothing'}`;
   }
   const { backendService } = spec;
   return backendService === undefined ? 'every backend service of the project' : `backend service ${backendService}`;

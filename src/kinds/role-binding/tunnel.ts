@@ -26,7 +26,7 @@ function hostsOf({ project, spec }: Binding, snapshot: Snapshot): readonly Insta
 }
 
 const networksOf = (hosts: readonly Instance[]): readonly string[] =>
-  [...new Set(hosts.flatMap((it) => it.assigned.interfaces.map(({ network }) => network)))]
+  [...new Set(hosts.flatMap((it) => it.assigned.interfaces.flatMap(({ network }) => network ?? [])))]
     .filter((it) => it !== INTERNET)
     .sort(byText);
 
@@ -61,7 +61,7 @@ export function toTunnel(binding: Binding, snapshot: Snapshot): EdgeTunnel | und
 
 function toHost(host: Instance): EdgeTunnel['hosts'][number] {
   const interfaces = host.assigned.interfaces.flatMap(({ network, address }, index) =>
-    network === INTERNET ? [] : [{ nic: `nic${index}`, network, address }],
+    network === undefined || network === INTERNET ? [] : [{ nic: `nic${index}`, network, address }],
   );
   return { name: host.name, zone: host.spec.zone, hostname: hostNameOf(host), interfaces };
 }

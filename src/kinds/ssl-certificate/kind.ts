@@ -1,5 +1,8 @@
-import { keyOf, type Resource } from '#core/resource.ts';
+import { keyOf, type Resource, type Snapshot } from '#core/resource.ts';
 import type { HaproxyFragment } from '#engines/haproxy/input.ts';
+import { pkiId } from '#engines/pki/assemble.ts';
+import type { PkiFragment } from '#engines/pki/input.ts';
+import { authorityId, authorityNamed, dayOf } from '../certificate-authority/kind.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { assigned, checkKey, readChain } from './read.ts';
 import { type SslCertificateAssigned, SslCertificateSpec } from './spec.ts';
@@ -10,18 +13,22 @@ export const sslCertificate = defineKind<SslCertificateSpec, SslCertificateAssig
   title: 'SSL certificate',
   spec: SslCertificateSpec,
   assign: ({ spec }) => {
-    const chain = readChain(spec.certificate);
+    if (spec.authority !== undefined) return { subjectNames: [...new Set(spec.names)].sort() };
+    const chain = readChain(spec.certificate ?? '');
     if (!Array.isArray(chain)) return chain as Objection;
     const [own] = chain;
     return assigned(own);
   },
-  check: ({ spec }) => checkKey(spec),
+  check: (resource, snapshot) => checkSource(resource, snapshot),
   columns: [
     { title: 'NAMES', value: ({ assigned }) => assigned.subjectNames.join(',') },
-    { title: 'EXPIRE_TIME', value: ({ assigned }) => assigned.expireTime.slice(0, 10) },
-    { title: 'TYPE', value: ({ assigned }) => (assigned.selfSigned ? 'self-signed' : 'signed') },
+    { title: 'EXPIRE_TIME', value: ({ assigned }, seen) => assigned.expireTime?.slice(0, 10) ?? dayOf(seen) },
+    {
+      title: 'TYPE',
+      value: ({ spec, assigned }) => spec.authority ?? (assigned.selfSigned === true ? 'self-signed' : 'signed'),
+    },
   ],
-  feeds: { haproxy: (resource) => [toCertificate(resource)] },
+  feeds: { haproxy: (resource) => [toCertificate(resource)], pki: (resource) => toAuthority(resource) },
   example: {
     'my-cert': {
       certificate: [
@@ -50,15 +57,79 @@ export const sslCertificate = defineKind<SslCertificateSpec, SslCertificateAssig
   },
 });
 
-const toCertificate = (resource: Resource<SslCertificateSpec, SslCertificateAssigned>): HaproxyFragment => ({
-  project: resource.project,
-  certificate: {
+type SslCertificate = Resource<SslCertificateSpec, SslCertificateAssigned>;
+
+/** Under which an authority keeps it. */
+const issuedId = ({ name }: { readonly name: string }): string => `sslcertificate.${name}`;
+
+function toCertificate(resource: SslCertificate): HaproxyFragment {
+  const { project, name, spec, assigned } = resource;
+  const base = {
     id: keyOf(resource),
-    name: resource.name,
-    chain: resource.spec.certificate,
-    key: resource.spec.privateKey,
-    names: resource.assigned.subjectNames.filter((it) => /^(\*\.)?[a-z0-9_.-]+$/.test(it)),
-    notBefore: Date.parse(resource.assigned.startTime),
-    notAfter: Date.parse(resource.assigned.expireTime),
-  },
-});
+    name,
+    names: assigned.subjectNames.filter((it) => /^(\*\.)?[a-z0-9_.-]+$/.test(it)),
+  };
+  if (spec.authority !== undefined) {
+    const authority = authorityId({ project, name: spec.authority });
+    const issued = { authority, id: issuedId(resource) };
+    return { project, certificate: { ...base, issued }, after: [pkiId(authority)] };
+  }
+  return {
+    project,
+    certificate: {
+      ...base,
+      chain: spec.certificate ?? '',
+      key: spec.privateKey ?? '',
+      notBefore: Date.parse(assigned.startTime ?? ''),
+      notAfter: Date.parse(assigned.expireTime ?? ''),
+    },
+  };
+}
+
+/** The authority issues it, and renews it in good time. */
+function toAuthority(resource: SslCertificate): readonly PkiFragment[] {
+  const { project, name, spec } = resource;
+  if (spec.authority === undefined) return [];
+  const commonName = spec.names.find((it) => it.length <= 64) ?? name;
+  const wanted = { id: issuedId(resource), resource: keyOf(resource), subject: { commonName }, names: spec.names };
+  return [
+    {
+      authority: authorityId({ project, name: spec.authority }),
+      wanted: { ...wanted, usage: 'server', lifeDays: LIFE },
+    },
+  ];
+}
+
+/** Days: browsers take nothing longer. */
+const LIFE = 397;
+
+function checkSource({ project, spec }: SslCertificate, snapshot: Snapshot): readonly Objection[] {
+  const { certificate, privateKey } = spec;
+  const unfit = (field: string, message: string, fix: string): Objection => ({ path: [field], message, fix });
+  if (spec.authority === undefined) {
+    const names = spec.names.length > 0 ? [unfit('names', 'they stand in the certificate', 'Take them out.')] : [];
+    if (certificate !== undefined && privateKey !== undefined)
+      return [...names, ...checkKey({ certificate, privateKey })];
+    const missing = certificate === undefined ? 'certificate' : 'privateKey';
+    return [
+      ...names,
+      unfit(missing, 'it is needed', `Name its file, \`${missing}: !file FILE\`, or an \`authority\` that issues it.`),
+    ];
+  }
+  const brought = (['certificate', 'privateKey'] as const)
+    .filter((it) => spec[it] !== undefined)
+    .map((it) => unfit(it, 'the authority issues it', 'Take it out, or take `authority` out.'));
+  const issuer = authorityNamed(snapshot, project, spec.authority);
+  return [
+    ...brought,
+    ...(spec.names.length === 0
+      ? [unfit('names', 'clients compare a name with it, and it has none', 'Add `names`.')]
+      : []),
+    ...(issuer?.spec.type === 'external'
+      ? [unfit('authority', 'an authority elsewhere issues nothing here', 'Name one of type internal.')]
+      : []),
+    ...(issuer?.spec.type === 'internal' && issuer.spec.lifeDays < LIFE
+      ? [unfit('authority', `its own certificate lasts fewer than ${LIFE} days`, 'Give it a longer `lifeDays`.')]
+      : []),
+  ];
+}

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isSealed } from '#lib/seal.ts';
 import type { Objection } from '../define.ts';
-import type { SslCertificateAssigned, SslCertificateSpec } from './spec.ts';
+import type { SslCertificateAssigned } from './spec.ts';
 
 const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----/g;
 const MOST = 16;
@@ -60,8 +60,13 @@ function isIssuedBy(it: X509Certificate, issuer: X509Certificate): boolean {
 
 const nameOf = ({ subject }: X509Certificate): string => subject?.split('\n').at(-1) ?? 'without a name';
 
+interface Pair {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
 /** Whether the key belongs to the certificate. A sealed key was asked before it was sealed. */
-export function checkKey({ certificate, privateKey }: SslCertificateSpec): readonly Objection[] {
+export function checkKey({ certificate, privateKey }: Pair): readonly Objection[] {
   const chain = readChain(certificate);
   if (!Array.isArray(chain)) return [chain as Objection];
   if (isSealed(privateKey)) return [];
