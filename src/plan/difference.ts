@@ -5,9 +5,10 @@ import { instance } from '#kinds/instance/kind.ts';
 import { canonical } from '#lib/hash.ts';
 import { isSealed } from '#lib/seal.ts';
 import { exposure } from './exposure.ts';
+import { movesBetween, namesOf } from './order.ts';
 
 export interface FieldChange {
-  /** `interfaces[0].address`. */
+  /** `interfaces[0].address`; of things with names `rules[web-in].action`, and `rules[web-in]` when it moved. */
   readonly field: string;
   readonly before?: unknown;
   readonly after?: unknown;
@@ -81,7 +82,8 @@ function exposed(
 function fieldChanges(was: Resource | undefined, is: Resource | undefined): FieldChange[] {
   const before = flat({ ...(was?.spec as object), ...(was?.assigned === undefined ? {} : { assigned: was.assigned }) });
   const after = flat({ ...(is?.spec as object), ...(is?.assigned === undefined ? {} : { assigned: is.assigned }) });
-  return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((field) => {
+  const moves = was === undefined || is === undefined ? [] : moved(was.spec as object, is.spec as object);
+  const changes = [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((field) => {
     const a = before.get(field);
     const b = after.get(field);
     if (canonical(a) === canonical(b)) return [];
@@ -89,7 +91,21 @@ function fieldChanges(was: Resource | undefined, is: Resource | undefined): Fiel
       { field, ...(a === undefined ? {} : { before: shown(a) }), ...(b === undefined ? {} : { after: shown(b) }) },
     ];
   });
+  return [...changes, ...moves];
 }
+
+/** Things of one list that stand elsewhere now. */
+const moved = (was: object, is: object): readonly FieldChange[] =>
+  Object.entries(is).flatMap(([field, list]) => {
+    const before = (was as Readonly<Record<string, unknown>>)[field];
+    const [old, now] = [before, list].map((it) => (Array.isArray(it) ? namesOf(it) : undefined));
+    if (old === undefined || now === undefined) return [];
+    return movesBetween(old, now).map((it) => ({
+      field: `${field}[${it.name}]`,
+      before: `place ${it.before}`,
+      after: `place ${it.after}`,
+    }));
+  });
 
 /** Nobody learns anything from the box that a secret is kept in. */
 const shown = (value: unknown): unknown => (typeof value === 'string' && isSealed(value) ? '(secret)' : value);
@@ -98,7 +114,10 @@ const shown = (value: unknown): unknown => (typeof value === 'string' && isSeale
 function flat(value: unknown, path = '', into = new Map<string, unknown>()): Map<string, unknown> {
   if (Array.isArray(value)) {
     if (value.every((it) => it === null || typeof it !== 'object')) into.set(path, value);
-    else for (const [index, item] of value.entries()) flat(item, `${path}[${index}]`, into);
+    else {
+      const names = namesOf(value);
+      for (const [index, item] of value.entries()) flat(item, `${path}[${names?.[index] ?? index}]`, into);
+    }
   } else if (value !== null && typeof value === 'object' && (path === '' || Object.keys(value).length > 0)) {
     for (const [key, item] of Object.entries(value)) flat(item, path === '' ? key : `${path}.${key}`, into);
   } else if (path !== '') into.set(path, value);

@@ -105,11 +105,13 @@ function sized(issue: SizeIssue, given: unknown): [string, string] {
 export function unknownField(known: readonly string[], path: readonly (string | number)[], key: string): SchemaMistake {
   const near = didYouMean(key, known);
   const fix =
-    near !== undefined
-      ? `Did you mean ${near}?`
-      : known.length === 0
-        ? 'Take it out.'
-        : `Take it out; known ${count(known.length, 'field is', 'fields are')} ${[...known].sort().join(', ')}.`;
+    key === 'machine'
+      ? 'Take it out: only gateways stand on other machines, everything else on `local`.'
+      : near !== undefined
+        ? `Did you mean ${near}?`
+        : known.length === 0
+          ? 'Take it out.'
+          : `Take it out; known ${count(known.length, 'field is', 'fields are')} ${[...known].sort().join(', ')}.`;
   return { path: [...path, key], atKey: true, message: `there is no field ${shown(key)} here`, fix };
 }
 

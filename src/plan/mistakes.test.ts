@@ -167,14 +167,14 @@ const texts: readonly (readonly [title: string, text: string, ...expected: strin
   ],
   [
     'an image that does not exist',
-    host('subnet: a', '    image: debian-13\n'),
-    'site.yaml:10:12 instances/web image: there is no image named debian-13 -> Did you mean debian-11?',
+    host('subnet: a', '    image: debian-14\n'),
+    'site.yaml:10:12 instances/web image: there is no image named debian-14 -> Did you mean debian-11?',
   ],
   [
     'images that are based on each other',
     `${host('subnet: a', '    image: a\n')}images:\n  a: { base: b }\n  b: { base: a }\n`,
-    'site.yaml:12:14 images/a base: its bases lead back to itself -> Base it on debian-11 or debian-12.',
-    'site.yaml:13:14 images/b base: its bases lead back to itself -> Base it on debian-11 or debian-12.',
+    'site.yaml:12:14 images/a base: its bases lead back to itself -> Base it on debian-11, debian-12 or debian-13.',
+    'site.yaml:13:14 images/b base: its bases lead back to itself -> Base it on debian-11, debian-12 or debian-13.',
   ],
   [
     'a service that is switched off',

@@ -26,7 +26,7 @@ const declared = (...keys: string[]): Declared => ({
   place: (path) => `safes/one ${path.join('.')}`,
 });
 const stored = (...keys: string[]) => {
-  const spec = { title: 'x', keys: keys.map((key) => ({ key: seal(sealing, key) })) };
+  const spec = { title: 'x', keys: keys.map((key, at) => ({ key: seal(sealing, key, `p/safe/one keys.${at}.key`) })) };
   return { project: 'p', kind: 'safe', name: 'one', spec, assigned: undefined };
 };
 const keysOf = (it: Declared): string[] => (it.spec as Spec).keys.map(({ key }) => key);
@@ -43,7 +43,7 @@ test('a sealed value is taken back where it came from, and refused from anywhere
   const own = before.spec.keys[0]?.key ?? '';
   expect(recall(declared(own), before, sealing).problems).toEqual([]);
   expect(isSealed(own)).toBe(true);
-  const foreign = seal(newSealingKeys().sealing, 'first');
+  const foreign = seal(newSealingKeys().sealing, 'first', '');
   expect(recall(declared(foreign), before, sealing).problems.map((it) => it.at)).toEqual(['safes/one keys.0.key']);
   expect(recall(declared(own), undefined, sealing).problems).toHaveLength(1);
 });
@@ -56,4 +56,13 @@ test('a sealed value in a field that is no secret is refused: it would be opened
   // Also when it got there in some other way before.
   const kept = { ...before, spec: { ...before.spec, title: stolen } };
   expect(recall(thief, kept, sealing).problems).toHaveLength(1);
+});
+
+test('a secret that was sealed for no field in particular is sealed anew when it is declared again', () => {
+  const before = stored('first');
+  const loose = (before.spec.keys[0]?.key ?? '').replace(':bound:', ':');
+  const kept = { ...before, spec: { ...before.spec, keys: [{ key: loose }] } };
+  expect(keysOf(recall(declared('first'), kept, sealing).declared)).toEqual(['first']);
+  // As it was read over the API.
+  expect(keysOf(recall(declared(loose), kept, sealing).declared)).toEqual([loose]);
 });

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { ProblemDocument } from '#core/problem.ts';
-import type { Resource } from '#core/resource.ts';
+import { keyOf, type Resource } from '#core/resource.ts';
 import { kindNamed } from '#kinds/index.ts';
-import { isSealed, markFor, markOf, type SealingKeys, seal } from '#lib/seal.ts';
+import { isBound, isSealed, markFor, markOf, placeOf, type SealingKeys, seal } from '#lib/seal.ts';
 import { unwrapped } from './issues.ts';
 import type { Declared } from './site.ts';
 
@@ -32,7 +32,9 @@ export function recall(
     const known = at(before?.spec, path);
     if (value === known) return value;
     if (isSealed(value)) foreign(path);
-    return typeof known === 'string' && markOf(known) === markFor(keys, value) ? known : value;
+    // One that is bound to no field yet is sealed anew.
+    const isOurs = typeof known === 'string' && isBound(known) && markOf(known) === markFor(keys, value);
+    return isOurs ? known : value;
   });
   // In a field that is no secret it would be opened on the machine, and shown: on a page, in a header.
   for (const path of sealedIn(declared.spec)) if (!secrets.has(JSON.stringify(path))) foreign(path);
@@ -49,11 +51,19 @@ function sealedIn(value: unknown, path: Path = []): readonly Path[] {
 
 /** The step after the checks: nothing that leaves here is in plain text. */
 export const sealed = (resource: Resource, keys: SealingKeys): Resource => {
-  const spec = mapSecrets(kindNamed(resource.kind)?.spec, resource.spec, (value) =>
-    isSealed(value) ? value : seal(keys, value),
+  const spec = mapSecrets(kindNamed(resource.kind)?.spec, resource.spec, (value, path) =>
+    isSealed(value) ? value : seal(keys, value, placeOf(keyOf(resource), ...path)),
   );
   return spec === resource.spec ? resource : { ...resource, spec };
 };
+
+/** The same resource with its secrets in plain text, by whoever may open them. */
+export function opened<R extends Resource>(resource: R, open: (value: string, place: string) => string): R {
+  const spec = mapSecrets(kindNamed(resource.kind)?.spec, resource.spec, (value, path) =>
+    isSealed(value) ? open(value, placeOf(keyOf(resource), ...path)) : value,
+  );
+  return spec === resource.spec ? resource : { ...resource, spec };
+}
 
 /** Whether a field is kept sealed. */
 export const isSecret = (schema: unknown): boolean =>
