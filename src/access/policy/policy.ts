@@ -14,12 +14,14 @@ export interface BindingDeclaration {
   readonly condition?: { readonly title: string; readonly expression: string } | undefined;
   readonly backendService?: string | undefined;
   readonly instance?: string | undefined;
+  readonly sslVpnServer?: string | undefined;
+  readonly gateway?: string | undefined;
 }
 
 /** What is asked for: a role on a resource. */
 export interface Target {
   readonly role: EdgeRole;
-  /** Name of the backend service or of the host. */
+  /** Name of the backend service, of the host, of the SSL VPN server, or of the gateway or cluster. */
   readonly name: string;
   readonly resource: ConditionResource;
 }
@@ -41,6 +43,8 @@ export interface TargetPolicy {
   /** Whether somebody who has not signed in may be let in. */
   readonly admitsNobody: boolean;
   decide(subject: Subject, facts: Facts): PolicyDecision;
+  /** Keys of all bindings that let somebody in; those of one role may differ in what they give. */
+  allowing(subject: Subject, facts: Facts): readonly string[];
 }
 
 interface CompiledBinding extends BindingDeclaration {
@@ -76,11 +80,19 @@ export function compilePolicy(
 }
 
 /** A binding without a resource holds for the whole project. */
-const concerns = (it: BindingDeclaration, { role, name }: Target): boolean =>
-  it.role === role &&
-  (role === 'roles/iap.httpsResourceAccessor'
-    ? it.backendService === undefined || it.backendService === name
-    : it.instance === undefined || it.instance === name);
+const concerns = (it: BindingDeclaration, { role, name }: Target): boolean => {
+  const place = it[fields[role]];
+  return it.role === role && (place === undefined || place === name);
+};
+
+/** What each role can be had on. */
+const fields = {
+  'roles/iap.httpsResourceAccessor': 'backendService',
+  'roles/iap.tunnelResourceAccessor': 'instance',
+  'roles/compute.osAdminLogin': 'instance',
+  'roles/vpn.user': 'sslVpnServer',
+  'roles/gateway.user': 'gateway',
+} as const satisfies Readonly<Record<EdgeRole, keyof BindingDeclaration>>;
 
 const isCompiled = (it: CompiledBinding['when']): it is Condition => typeof it === 'object' && 'evaluate' in it;
 
@@ -93,21 +105,29 @@ function targetPolicy(target: Target, bindings: readonly CompiledBinding[], leve
     ...conditions.flatMap((it) => [...it.reads]),
     ...asked.flatMap((it) => [...(levels.readsOf(it) ?? [])]),
   ]);
+  const situationOf = (subject: Subject, facts: Facts) => {
+    const situation = { facts, resource: target.resource };
+    const met = asked.filter((it) => levels.isMet(it, situation, subject));
+    // Conditions may name a level by its short or by its full name.
+    const known = [...met, ...conditions.flatMap((it) => fullNames(it, met))];
+    return { met, evaluate: (condition: Condition) => condition.evaluate({ ...situation, levels: known }) };
+  };
   return {
     reads,
     admitsNobody: bindings.some((it) => it.parsed.some((member) => member.type === 'allUsers')),
     decide: (subject, facts) => {
-      const situation = { facts, resource: target.resource };
-      const met = asked.filter((it) => levels.isMet(it, situation, subject));
+      const { met, evaluate } = situationOf(subject, facts);
       const until = Math.min(
         ...conditions.map((it) => it.nextChange(facts.time)),
         ...asked.map((it) => levels.nextChange(it, facts.time)),
         Number.POSITIVE_INFINITY,
       );
-      // Conditions may name a level by its short or by its full name.
-      const known = [...met, ...conditions.flatMap((it) => fullNames(it, met))];
-      const judged = judge(bindings, subject, (condition) => condition.evaluate({ ...situation, levels: known }));
+      const judged = judge(bindings, subject, evaluate);
       return { ...judged, reasons: [...judged.reasons, ...unmet(bindings, judged.reasons, met)], levels: met, until };
+    },
+    allowing(subject, facts) {
+      const { evaluate } = situationOf(subject, facts);
+      return bindings.flatMap((it) => (judge([it], subject, evaluate).allowed ? [it.key] : []));
     },
   };
 }
