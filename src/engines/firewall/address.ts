@@ -1,7 +1,7 @@
+import type { Interval } from '../packets/flatten.ts';
+import { remembering } from '../packets/memory.ts';
 import type { ClassRule } from './classes.ts';
-import type { Interval } from './flatten.ts';
 import { type ProtocolGroups, type RangeRule, sweep } from './groups.ts';
-import { remembering } from './memory.ts';
 import type { AddressEntry, Content, Field, Step } from './model.ts';
 import type { Pool } from './pool.ts';
 

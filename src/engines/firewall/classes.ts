@@ -1,5 +1,5 @@
 import { address as addressOf, contains, firstOf, lastOf, type Prefix, prefix } from '#lib/ip.ts';
-import { flatten, type Interval, merged } from './flatten.ts';
+import { flatten, type Interval, merged } from '../packets/flatten.ts';
 import type { Direction, FirewallInput, FirewallRule } from './input.ts';
 import { numberRules, type RuleNumber } from './numbers.ts';
 

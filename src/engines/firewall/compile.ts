@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import { byText } from '#lib/text.ts';
+import type { Interval } from '../packets/flatten.ts';
+import { remembering } from '../packets/memory.ts';
 import { type ClassRule, classesOf, type HostClass, type Reading, type ReadRule, readRules } from './classes.ts';
-import type { Interval } from './flatten.ts';
 import { type Grouping, groupsOf, noPorts } from './groups.ts';
 import type { Direction, FirewallInput } from './input.ts';
 import { type Budget, defaultBudget, type Purse, protocolChain } from './layout.ts';
-import { remembering } from './memory.ts';
 import type { Fallback, FirewallModel, Outcome, Step, Verdict } from './model.ts';
 import { impliedNumber } from './numbers.ts';
 import { type Pool, poolOf } from './pool.ts';

@@ -1,7 +1,7 @@
 import { formatAddress } from '#lib/ip.ts';
+import { remembering } from '../packets/memory.ts';
 import { type CountedName, counted, dispatched, forwardRules, type LookupName } from './base.ts';
 import type { Direction } from './input.ts';
-import { remembering } from './memory.ts';
 import type { FirewallModel, Verdict } from './model.ts';
 import { allowBit, formatNumber } from './numbers.ts';
 

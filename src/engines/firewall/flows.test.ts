@@ -9,7 +9,7 @@ test('a translated connection is judged by where it goes, and named by how it ca
     {
       packet: { source: '198.51.100.1', destination: '10.0.1.1', protocol: 6, port: 80, translated: true },
       mark: 7,
-      ends: { source: '198.51.100.1', destination: '203.0.113.5' },
+      ends: { source: '198.51.100.1', destination: '203.0.113.5', port: 8080 },
       selector: '-p 6 --orig-src 198.51.100.1 --orig-dst 203.0.113.5 --orig-port-src 5000 --orig-port-dst 8080'.split(
         ' ',
       ),

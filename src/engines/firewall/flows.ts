@@ -8,8 +8,8 @@ export interface Flow {
   readonly packet: Packet;
   /** Number of the rule that let it in; 0 when none of ours did. */
   readonly mark: number;
-  /** Sender and receiver as the sender wrote them. */
-  readonly ends: { readonly source: string; readonly destination: string };
+  /** Sender and receiver as the sender wrote them; the port is the receiver's, or the message type of ICMP. */
+  readonly ends: { readonly source: string; readonly destination: string; readonly port?: number };
   /** Arguments that name exactly this flow to `conntrack -D`. */
   readonly selector: readonly string[];
 }
@@ -52,10 +52,11 @@ function parseFlow(line: string): Flow | undefined {
   const [id] = all('id');
   const icmp = protocol === 1 && id !== undefined ? ['--icmp-id', id] : [];
   const mark = Number(all('mark')[0] ?? 0);
+  const written = protocol === 1 ? all('type')[0] : dport;
   return {
     packet,
     mark,
-    ends: { source, destination: target },
+    ends: { source, destination: target, ...(written === undefined ? {} : { port: Number(written) }) },
     selector: ['-p', String(protocol), '--orig-src', source, '--orig-dst', target, ...ports, ...icmp],
   };
 }

@@ -1,7 +1,7 @@
+import type { Interval } from '../packets/flatten.ts';
+import { remembering } from '../packets/memory.ts';
 import type { ClassRule } from './classes.ts';
-import type { Interval } from './flatten.ts';
 import { hasPorts, protocolNumber } from './input.ts';
-import { remembering } from './memory.ts';
 
 /** Some single ports, in no order, and the rules of each, ascending by number. */
 export type PortPart = ReadonlyMap<number, readonly ClassRule[]>;

@@ -12,7 +12,9 @@ export const rulesPerRank = 32_767;
 const protocolNames = ['all', 'tcp', 'udp', 'icmp', 'esp', 'ah', 'sctp', 'ipip'] as const;
 
 // The pattern keeps every text that reaches nft free of quotes, braces, spaces and newlines.
-const Key = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,109}$/, 'not a key such as lab/firewallRule/allow-http');
+const Key = z
+  .string()
+  .regex(/^(?!.*\/\.{0,2}(\/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,109}$/, 'not a key such as lab/firewallRule/allow-http');
 const Address = z.string().refine((text) => parseAddress(text) !== undefined, 'not an IPv4 address such as 10.0.0.1');
 const Prefix = z.string().refine((text) => parsePrefix(text) !== undefined, 'not a prefix such as 10.0.0.0/8');
 const Port = z.int().min(0).max(65_535);

@@ -1,6 +1,7 @@
+import { flatten, type Interval, type Span } from '../packets/flatten.ts';
+import { remembering } from '../packets/memory.ts';
 import { addressFirst, addressLookup } from './address.ts';
 import type { ClassRule } from './classes.ts';
-import { flatten, type Interval, type Span } from './flatten.ts';
 import {
   cut,
   type ExactPorts,
@@ -12,7 +13,6 @@ import {
   rangeAt,
   sizeOf,
 } from './groups.ts';
-import { remembering } from './memory.ts';
 import type { Content, Field, PortEntry, Step } from './model.ts';
 import type { Made, Pool } from './pool.ts';
 import { isEverywhere } from './text.ts';

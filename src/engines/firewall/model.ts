@@ -1,4 +1,4 @@
-import type { Interval, Span } from './flatten.ts';
+import type { Interval, Span } from '../packets/flatten.ts';
 import type { Direction } from './input.ts';
 import type { RuleNumber } from './numbers.ts';
 

@@ -1,10 +1,10 @@
 import type { Artifact } from '#core/artifact.ts';
 import type { Machine } from '#core/machine.ts';
+import { forgetLook } from '../nftables-look.ts';
 import { baseDigest, lockMark, lockTable, stateTable } from './base.ts';
 import { compile } from './compile.ts';
 import { type Contents, contentsOf, sameContents } from './contents.ts';
 import type { FirewallInput } from './input.ts';
-import { forgetLook } from './look.ts';
 import { type Marker, markerOf, parseMarker } from './marker.ts';
 import type { FirewallModel } from './model.ts';
 import { readBack } from './readback.ts';

@@ -1,5 +1,5 @@
 import { formatAddress } from '#lib/ip.ts';
-import type { Interval } from './flatten.ts';
+import type { Interval } from '../packets/flatten.ts';
 import type { Content, Field, Step, When } from './model.ts';
 import { formatNumber, impliedNumber } from './numbers.ts';
 

@@ -1,4 +1,5 @@
 import { canonical } from '#lib/hash.ts';
+import { bridgeId } from '../bridge/assemble.ts';
 import { type Assemble, grouped } from '../fragments.ts';
 import { namespaceId } from '../namespace/assemble.ts';
 import type { LinkEnd, LinkFragment, LinkInput, LinkRoute } from './input.ts';
@@ -12,6 +13,11 @@ const ordered = (routes: readonly LinkRoute[]): LinkRoute[] =>
     return onLink || (canonical(a) < canonical(b) ? -1 : 1);
   });
 
+const standsOn = ({ namespace, bridge }: LinkEnd): string[] => [
+  namespaceId(namespace),
+  ...(bridge === undefined ? [] : [bridgeId(namespace, bridge)]),
+];
+
 /** Routes through a link that nobody declares are dropped: whoever wanted them has nothing to route to. */
 export const assembleLinks: Assemble<LinkFragment, LinkInput> = (fragments) =>
   [...grouped(fragments, (it) => it.id)].flatMap(([id, group]) => {
@@ -24,6 +30,6 @@ export const assembleLinks: Assemble<LinkFragment, LinkInput> = (fragments) =>
       routes: ordered([...base.ends[side].routes, ...extra(side)]),
     });
     const input = { id, a: end('a'), b: end('b'), after: [...base.after].sort() };
-    const needs = [namespaceId(input.a.namespace), namespaceId(input.b.namespace), ...input.after];
+    const needs = [...[input.a, input.b].flatMap(standsOn), ...input.after];
     return [{ id: linkId(id), engine: 'link', owners: group.owners, needs: [...new Set(needs)].sort(), input }];
   });

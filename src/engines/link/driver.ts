@@ -57,19 +57,26 @@ const wire = ({ a, b }: LinkInput): string =>
 
 /** Who stands at the ends. */
 const identity = (input: LinkInput): string =>
-  canonical([wire(input), [input.a, input.b].map(({ addresses }) => addresses)]);
+  canonical([wire(input), [input.a, input.b].map(({ addresses, bridge }) => [addresses, bridge ?? ''])]);
 
 /** What an end is like, without what traffic changes. The link comes last: after it `ip` lists no addresses any more. */
-async function endText(machine: Machine, at: string, { namespace, name }: LinkEnd): Promise<string> {
+async function endText(machine: Machine, at: string, { namespace, name, shared, addresses }: LinkEnd): Promise<string> {
   const ask = ['addr', 'route', 'neigh', 'link'].map(
     (it) => `${it} show dev ${name}${it === 'neigh' ? ' nud permanent' : ''}\n`,
   );
   const { stdout } = await must(machine, at, ['ip', '-4', '-o', '-batch', '-'], { namespace, stdin: ask.join('') });
   const lines = stdout.trimEnd().split('\n');
   const link = lines.pop() ?? '';
-  const parts = [/[<,]UP[,>]/.test(link), /mtu \d+/.exec(link)?.[0], /link\/ether \S+/.exec(link)?.[0]];
+  const parts = [
+    /[<,]UP[,>]/.test(link),
+    /mtu \d+/.exec(link)?.[0],
+    /link\/ether \S+/.exec(link)?.[0],
+    / master \S+/.exec(link)?.[0],
+  ];
   const rest = lines.map((line) => line.replace(/^\d+: /, '').replace(/ (linkdown|dead)\b/g, ''));
-  return [...parts, ...rest.sort()].join('\n');
+  // Of what others may change as well, our own addresses must be there, and nothing else is looked at.
+  const ours = shared === true ? rest.filter((line) => addresses.some((it) => line.includes(` inet ${it} `))) : rest;
+  return [...parts, ...ours.sort()].join('\n');
 }
 
 async function configure(machine: Machine, at: string, end: LinkEnd, before: LinkEnd | undefined): Promise<void> {
@@ -93,10 +100,12 @@ async function configure(machine: Machine, at: string, end: LinkEnd, before: Lin
   // What somebody else took away already is away as well.
   if (away.length > 0)
     await machine.exec(['ip', '-force', '-batch', '-'], { ...inside, stdin: `${away.join('\n')}\n` });
+  // `dev`, because an interface may have a name that `ip` takes for a word of its own, such as `up`.
   const batch = [
-    `link set ${end.name} arp ${end.arp ? 'on' : 'off'}`,
-    ...(end.alias === '' ? [] : [`link set ${end.name} alias ${end.alias}`]),
-    `link set ${end.name} up`,
+    `link set dev ${end.name} mtu ${end.mtu} arp ${end.arp ? 'on' : 'off'}`,
+    ...(end.alias === '' ? [] : [`link set dev ${end.name} alias ${end.alias}`]),
+    ...mastered(end, before),
+    `link set dev ${end.name} up`,
     ...end.addresses.map((it) => `addr replace ${it} dev ${end.name}`),
     ...end.neighbours.map((it) => `neigh replace ${it.address} lladdr ${it.mac} dev ${end.name} nud permanent`),
     ...end.routes.map((it) => `route replace ${route(it)}`),
@@ -104,10 +113,16 @@ async function configure(machine: Machine, at: string, end: LinkEnd, before: Lin
   await must(machine, at, ['ip', '-batch', '-'], { ...inside, stdin: `${batch.join('\n')}\n` });
 }
 
+/** Nobody else gives our ends a master, so one that never had one is left as it is. */
+const mastered = ({ name, bridge }: LinkEnd, before: LinkEnd | undefined): string[] => {
+  if (bridge !== undefined) return [`link set dev ${name} master ${bridge}`];
+  return before?.bridge === undefined ? [] : [`link set dev ${name} nomaster`];
+};
+
 async function drop(machine: Machine, input: LinkInput): Promise<void> {
   for (const end of [input.a, input.b]) {
     if (await hasInterface(machine, end)) {
-      await machine.exec(['ip', 'link', 'delete', end.name], { namespace: end.namespace });
+      await machine.exec(['ip', 'link', 'delete', 'dev', end.name], { namespace: end.namespace });
     }
   }
 }

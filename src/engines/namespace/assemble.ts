@@ -14,6 +14,7 @@ export const assembleNamespaces: Assemble<NamespaceFragment, NamespaceInput> = (
     needs: [],
     input: {
       name,
+      ...(group.fragments.some((it) => it.host === true) ? { host: true as const } : {}),
       sysctls: Object.assign({}, ...group.fragments.map((it) => it.sysctls ?? {})) as Record<string, number>,
       addresses: unique(group.fragments.map((it) => it.addresses)),
       blackholes: unique(group.fragments.map((it) => it.blackholes)),

@@ -1,7 +1,10 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import type { Artifact } from '#core/artifact.ts';
 import { defineEngine } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
+import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
+import { borrow, giveBack } from './borrowed.ts';
 import { NamespaceInput } from './input.ts';
 
 /** Network namespaces: the walls of the fabric. Equal to `ip netns add`, so `ip netns` lists them. */
@@ -11,6 +14,15 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
 
   async apply(machine, wanted, held) {
     const { name, sysctls, addresses, blackholes } = wanted.input;
+    if (held !== undefined && held.input.host !== wanted.input.host) {
+      const message = 'what stands in a namespace cannot move into the machine’s own, nor out of it';
+      throw new Problem('CONFLICTING', {
+        at: wanted.owners[0] ?? wanted.id,
+        message,
+        fix: 'Declare it under another name.',
+      });
+    }
+    if (wanted.input.host === true) return attachHost(machine, wanted);
     if (!(await exists(machine, name)) && !(await reattached(machine, wanted.id, name))) {
       await must(machine, wanted.id, ['ip', 'netns', 'add', machine.namespace(name)]);
     }
@@ -38,6 +50,7 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
 
   async remove(machine, held) {
     const { name } = held.input;
+    if (held.input.host === true) await giveBack(machine, held.id);
     // `ip` fails for a name that was never mounted on, but it does take it away.
     if (await isListed(machine, name)) await machine.exec(['ip', 'netns', 'delete', machine.namespace(name)]);
     if (await isListed(machine, name)) await must(machine, held.id, ['ip', 'netns', 'delete', machine.namespace(name)]);
@@ -45,6 +58,7 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
   },
 
   async fingerprint(machine, { id, input }) {
+    if (input.host === true) return inodeOf(machine, input.name);
     const stdin = 'addr show dev lo\nroute show type blackhole\n';
     const { stdout } = await must(machine, id, ['ip', '-4', '-o', '-batch', '-'], { namespace: input.name, stdin });
     const lines = stdout.trimEnd().split('\n');
@@ -61,6 +75,13 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
     };
   },
 });
+
+/** A name for the namespace that we stand in ourselves: taking the name away takes nothing else. */
+async function attachHost(machine: Machine, { id, input }: Artifact<NamespaceInput>): Promise<void> {
+  if (!(await exists(machine, input.name)))
+    await must(machine, id, ['ip', 'netns', 'attach', machine.namespace(input.name), String(process.pid)]);
+  await borrow(machine, id, input.sysctls);
+}
 
 async function isListed(machine: Machine, name: string): Promise<boolean> {
   const { stdout } = await machine.exec(['ip', 'netns', 'list']);
