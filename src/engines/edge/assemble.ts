@@ -10,7 +10,12 @@ export const edgeId = (project: string): string => `edge/${project}`;
 export const assembleEdges: Assemble<EdgeFragment, EdgeInput> = (fragments) =>
   [...grouped(fragments, (it) => it.project.id)].flatMap(([id, group]) => {
     const input = joined(group.fragments);
-    const decides = input.services.length > 0 || input.bindings.length > 0 || input.tunnel !== undefined;
+    const decides =
+      input.services.length > 0 ||
+      input.bindings.length > 0 ||
+      input.tunnel !== undefined ||
+      input.vpnServers.length > 0 ||
+      input.portals.length > 0;
     if (!decides) return [];
     const needs = [namespaceId(input.project.namespace)];
     return [{ id: edgeId(id), engine: 'edge', owners: group.owners, needs, input }];

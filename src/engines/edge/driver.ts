@@ -1,20 +1,17 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
-import { Problem } from '#core/problem.ts';
-import { must } from '#core/run.ts';
+import { must, removeTree } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
 import { compiledCode } from '../compiled.ts';
-import { makeMeetingFolder, makeOperatorFolder } from './folders.ts';
+import { FORMER, untilInForce } from '../in-force.ts';
+import { makeMeetingFolder, makeOperatorFolder, makeVpnFolder } from './folders.ts';
 import { healthAt } from './health.ts';
 import { EdgeInput } from './input.ts';
 import { type EdgePaths, edgePaths } from './paths.ts';
-
-/** Milliseconds until a new edge service must have its input in force. */
-const PATIENCE = 20_000;
+import { withSecrets } from './secrets.ts';
 
 /**
  * The edge service of one project: an unprivileged process of ours that decides for the load balancer, signs people in
@@ -28,10 +25,10 @@ export const edgeEngine = defineEngine<EdgeInput>({
     const { project } = wanted.input;
     const paths = edgePaths(machine, project.id);
     await makeFolders(machine, wanted.id, paths);
-    const text = JSON.stringify(opened(wanted.input, machine.unseal));
-    await machine.writeFile(paths.input, text, 0o640);
+    const text = JSON.stringify(withSecrets(wanted.input, machine.unseal));
     const { uid, gid } = machine.users.edge;
-    await must(machine, wanted.id, ['chown', `0:${gid}`, paths.input]);
+    // Its folder is the service's own, and the load balancer puts its sockets there.
+    await machine.writeFile(paths.input, text, { mode: 0o640, gid });
     await machine.supervisor.ensure({
       name: serviceOf(wanted),
       namespace: project.namespace,
@@ -39,7 +36,7 @@ export const edgeEngine = defineEngine<EdgeInput>({
         ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${machine.users.proxy.gid}`],
         ...['--inh-caps=-all', '--no-new-privs', process.execPath, '--max-old-space-size=512'],
         ...['--disable-warning=ExperimentalWarning', `${machine.home}/src/main/edge.ts`],
-        ...[paths.run, paths.state, paths.maps, paths.operator],
+        ...[paths.run, paths.state, paths.maps, paths.operator, paths.vpn],
       ],
       env: compiledCode(),
       log: paths.log,
@@ -49,14 +46,14 @@ export const edgeEngine = defineEngine<EdgeInput>({
 
   async remove(machine, held) {
     await machine.supervisor.remove(serviceOf(held));
-    const { input, spoe, web, operator } = edgePaths(machine, held.input.project.id);
-    for (const path of [input, spoe, web, operator]) await rm(path, { force: true });
+    const { input, spoe, web, operator, vpn, portal } = edgePaths(machine, held.input.project.id);
+    for (const path of [input, spoe, web, operator, vpn, portal]) await rm(path, { force: true });
   },
 
   /** Sessions, keys and the log. */
   async discard(machine, held) {
     const { state, log } = edgePaths(machine, held.input.project.id);
-    for (const it of [state, log, `${log}.d`]) await rm(it, { recursive: true, force: true });
+    for (const it of [state, log, `${log}.d`]) await removeTree(machine, held.id, it);
   },
 
   async observe(machine, held) {
@@ -72,17 +69,10 @@ export const edgeEngine = defineEngine<EdgeInput>({
 
 const serviceOf = ({ input }: Artifact<EdgeInput>): string => `edge.${input.project.id}`;
 
-/** The same value with every sealed text in it opened. */
-function opened(value: unknown, unseal: (value: string) => string): unknown {
-  if (typeof value === 'string') return unseal(value);
-  if (Array.isArray(value)) return value.map((it) => opened(it, unseal));
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, it]) => [key, opened(it, unseal)]));
-}
-
 async function makeFolders(machine: Machine, at: string, paths: EdgePaths): Promise<void> {
   await makeMeetingFolder(machine, at, paths);
   await makeOperatorFolder(machine, at, paths);
+  await makeVpnFolder(machine, at, paths);
   const { edge, control } = machine.users;
   // Control follows the log.
   const logs = `${paths.log}.d`;
@@ -95,18 +85,14 @@ async function makeFolders(machine: Machine, at: string, paths: EdgePaths): Prom
 }
 
 /** Waits until the service says that it goes by this very input. */
-async function inForce(wanted: Artifact<EdgeInput>, paths: EdgePaths, hash: string): Promise<void> {
-  const deadline = performance.now() + PATIENCE;
-  let last = 'it does not answer on its socket';
-  while (performance.now() < deadline) {
-    const health = await healthAt(paths.web).catch(() => undefined);
-    if (health?.input === hash) return;
-    last = health?.refused ?? (health === undefined ? last : 'it still goes by its former input');
-    await sleep(25);
-  }
-  throw new Problem('ENGINE_FAILED', {
-    at: wanted.id,
-    message: `the edge service did not take its input: ${last}`,
+const inForce = ({ id }: Artifact<EdgeInput>, paths: EdgePaths, hash: string): Promise<void> =>
+  untilInForce({
+    at: id,
+    async look() {
+      const health = await healthAt(paths.web).catch(() => undefined);
+      if (health?.input === hash) return undefined;
+      return health === undefined ? 'it does not answer on its socket' : (health.refused ?? FORMER);
+    },
+    message: 'the edge service did not take its input',
     fix: `See the log ${paths.log}.`,
   });
-}

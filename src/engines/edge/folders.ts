@@ -1,15 +1,25 @@
+import { dirname } from 'node:path';
 import type { Machine } from '#core/machine.ts';
 import { must } from '#core/run.ts';
 import type { EdgePaths } from './paths.ts';
 
 /** The folder of the operators' socket: made in it, the socket is control's to open, by the group that is handed down. */
-export async function makeOperatorFolder(machine: Machine, at: string, { operator }: Pick<EdgePaths, 'operator'>) {
-  const { edge, control } = machine.users;
-  const folder = operator.slice(0, operator.lastIndexOf('/'));
-  await must(machine, at, ['install', '-d', '-m', '0711', `${machine.run}/operators`]);
-  await must(machine, at, [
-    ...['install', '-d', '-o', String(edge.uid), '-g', String(control.gid), '-m', '2750', folder],
-  ]);
+export const makeOperatorFolder = (machine: Machine, at: string, { operator }: Pick<EdgePaths, 'operator'>) =>
+  makeFolderFor(machine, at, { socket: operator, gid: machine.users.control.gid });
+
+/** The same for the VPN services. */
+export const makeVpnFolder = (machine: Machine, at: string, { vpn }: Pick<EdgePaths, 'vpn'>) =>
+  makeFolderFor(machine, at, { socket: vpn, gid: machine.users.vpn.gid });
+
+async function makeFolderFor(
+  machine: Machine,
+  at: string,
+  { socket, gid }: { readonly socket: string; readonly gid: number },
+): Promise<void> {
+  const folder = dirname(socket);
+  await must(machine, at, ['install', '-d', '-m', '0711', dirname(folder)]);
+  const owner = ['-o', String(machine.users.edge.uid), '-g', String(gid)];
+  await must(machine, at, ['install', '-d', ...owner, '-m', '2750', folder]);
 }
 
 /**

@@ -9,9 +9,11 @@ import {
   EdgeServiceAccount,
   EdgeSignIn,
 } from './sections/identity.ts';
+import { EdgePortal } from './sections/portal.ts';
 import { EdgeProject } from './sections/project.ts';
 import { EdgeHost, EdgeService } from './sections/services.ts';
 import { EdgeTunnel } from './sections/tunnel.ts';
+import { EdgeVpnRight, EdgeVpnServer, EdgeVpnSet } from './sections/vpn.ts';
 
 /** Sections to which many resources may add. */
 const lists = {
@@ -23,6 +25,10 @@ const lists = {
   directories: z.array(EdgeDirectory).max(100),
   clients: z.array(EdgeClient).max(2000),
   serviceAccounts: z.array(EdgeServiceAccount).max(10_000),
+  portals: z.array(EdgePortal).max(200).default([]),
+  vpnServers: z.array(EdgeVpnServer).max(100).default([]),
+  vpnRights: z.array(EdgeVpnRight).max(20_000).default([]),
+  vpnSets: z.array(EdgeVpnSet).max(20_000).default([]),
 } as const;
 
 /** Sections that one resource describes. */

@@ -1,7 +1,9 @@
 import { shortName } from '#lib/hash.ts';
+import { HOST_NAME } from './captured.ts';
 import { headerLines } from './headers.ts';
 import { healthLines } from './health.ts';
-import { askingRules, isProtected, passingRules, strippingRules } from './iap.ts';
+import { askingRules, isProtected, knownRunningRules, knownStrippingRules, strippingRules } from './iap.ts';
+import { passingRules } from './iap-connection.ts';
 import type { BackendService, Destination, HaproxyInput } from './input.ts';
 import { askingName, backendOf, plain, quoted } from './names.ts';
 import type { HaproxyPaths } from './paths.ts';
@@ -21,12 +23,12 @@ export function serviceSections(service: BackendService, input: HaproxyInput, pa
       ...balanceLines(service),
       ...timeoutLines(service),
       ...healthLines(service),
-      ...(isProtected(service) ? passingRules(paths) : []),
-      ...strippingRules(input),
+      ...UNREACHED,
+      ...(isProtected(service)
+        ? [...knownStrippingRules, ...passingRules, ...knownRunningRules(paths)]
+        : strippingRules(input)),
       ...headerLines(service),
-      ...service.servers.map(
-        (it) => `server ${it.name} ${serverWords(it, { service, source: input.source }).join(' ')}`,
-      ),
+      ...service.servers.map((it) => `server ${it.name} ${serverWords(it, { service, from: input }).join(' ')}`),
     ],
   };
   return isProtected(service) ? [own, askingSection(service, input, paths)] : [own];
@@ -36,7 +38,7 @@ function askingSection(service: BackendService, input: HaproxyInput, paths: Hapr
   const servers = service.servers.map((it) => {
     // How well they are is known from the service's own servers.
     const track = service.check === undefined ? {} : { track: `${service.name}/${it.name}` };
-    const words = serverWords(it, { service, source: input.source, ...track });
+    const words = serverWords(it, { service, from: input, ...track });
     return `server ${it.name} ${words.join(' ')}`;
   });
   return {
@@ -44,13 +46,21 @@ function askingSection(service: BackendService, input: HaproxyInput, paths: Hapr
     lines: [
       ...balanceLines(service),
       ...timeoutLines(service),
-      ...askingRules(paths),
-      ...strippingRules(input),
-      ...headerLines(service),
+      ...UNREACHED,
+      ...askingRules(paths, [...strippingRules(input), ...headerLines(service)]),
       ...servers,
     ],
   };
 }
+
+/**
+ * The engine says 503 whether it found no server or could not connect to the one that it chose. The cloud says 502 for the
+ * second, and so do we; a server's own 503 stays what it is.
+ */
+const UNREACHED: readonly string[] = [
+  // What a server has answered has been given our `via`; pages of the engine's own have not come by there.
+  'http-after-response set-status 502 if { status 503 } { srv_id -m found } !{ res.hdr(via) -m found }',
+];
 
 const timeoutLines = (service: BackendService): readonly string[] => [
   `timeout server ${service.timeout}s`,
@@ -69,7 +79,7 @@ function balanceLines(service: BackendService): readonly string[] {
   const { affinity, policy } = service;
   const hashed = (how: string) => [`balance ${how}`, 'hash-type consistent sdbm avalanche'];
   if (affinity.by === 'address' || (affinity.by === 'nothing' && policy === 'RING_HASH')) return hashed('source');
-  if (affinity.by === 'header') return hashed(`hdr(${affinity.name})`);
+  if (affinity.by === 'header') return hashed(quoted(`hdr(${affinity.name})`));
   if (affinity.by === 'cookie') return [...hashed('hash var(txn.affinity)'), ...cookieLines(affinity)];
   if (affinity.by === 'generated') {
     const age = affinity.ttl === 0 ? '' : ` attr Max-Age=${affinity.ttl}`;
@@ -112,7 +122,7 @@ type Redirect = Extract<Destination, { redirect: unknown }>['redirect'];
 function redirectLines(it: Redirect): readonly string[] {
   const scheme = it.https ? 'https' : '%[ssl_fc,iif(https,http)]';
   // A redirect to https leaves the port behind: it is the other front end's.
-  const host = it.host ?? (it.https ? '%[var(txn.host)]' : '%[req.hdr(host)]');
+  const host = it.host ?? `%[${it.https ? HOST_NAME : 'req.hdr(host)'}]`;
   const path =
     it.path !== undefined
       ? plain(it.path)

@@ -3,19 +3,20 @@ import type { Artifact } from '#core/artifact.ts';
 import { defineEngine } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { hashOf } from '#lib/hash.ts';
+import { inTurn, isTaken } from '../turns.ts';
 import { checkWith } from './check.ts';
 import { filesOf } from './files.ts';
 import { makeFolders } from './folders.ts';
 import { HaproxyInput } from './input.ts';
 import { addOffers, offersHttp3 } from './offers.ts';
-import { issuedFor } from './own.ts';
+import { dueOf, issuedFor } from './own.ts';
 import { type HaproxyPaths, haproxyPaths, NO_STATES } from './paths.ts';
+import { asProxy } from './process.ts';
 import { loadedOf } from './remembered.ts';
 import { ask, parseRows } from './runtime.ts';
-import { seenIn } from './statistics.ts';
+import { counted, seenIn } from './statistics.ts';
 import { steerTo } from './steer.ts';
 import { changeServers, takeUp } from './takeup.ts';
-import { inTurn, isTaken } from './turns.ts';
 
 /** The load balancer of a project: one HAProxy, whose connections outlive every change. */
 export const haproxyEngine = defineEngine<HaproxyInput>({
@@ -28,7 +29,7 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
     const { input } = wanted;
     const paths = haproxyPaths(machine, input.project);
     await makeFolders(machine, wanted.id, paths);
-    const files = filesOf(input, paths, machine.unseal, await issuedFor(machine, input));
+    const files = filesOf(input, paths, machine.unseal, await issuedFor({ machine, input, paths }));
     if ((await readFile(paths.states, 'utf8').catch(() => '')) === '') {
       await machine.writeFile(paths.states, NO_STATES, 0o640);
     }
@@ -48,6 +49,13 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
     for (const it of [log, `${log}.d`]) await rm(it, { recursive: true, force: true });
   },
 
+  async due(machine, held) {
+    const names = await dueOf(machine, held.input);
+    return names.length === 0
+      ? undefined
+      : `the certificate of ${names.join(', ')} is soon over, or is not the one wanted`;
+  },
+
   async observe(machine, held) {
     const status = await machine.supervisor.status(serviceOf(held));
     const failed = (detail: string) => ({ artifact: held.id, state: 'failed' as const, detail, values: {} });
@@ -57,7 +65,7 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
       if (!isTaken(held.input.project)) await inTurn(held.input.project, () => tidy(machine, held.input, paths));
       const seen = seenIn(held.input, parseRows(await ask(paths.runtime, 'show stat')));
       addOffers(held.input, seen, { http3: await offersHttp3(machine), now: Date.now() });
-      return { artifact: held.id, state: 'ready', ...seen };
+      return { artifact: held.id, state: 'ready', ...seen, counters: counted, epoch: await processOf(paths) };
     } catch (error) {
       return failed(`HAProxy does not answer: ${error instanceof Error ? error.message : error}`);
     }
@@ -71,6 +79,12 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
 
 const serviceOf = ({ input }: Pick<Artifact<HaproxyInput>, 'input'>): string => `proxy.${input.project}`;
 
+/** Which process counts: each begins at zero. */
+const processOf = async (paths: HaproxyPaths): Promise<string> =>
+  [...(await ask(paths.runtime, 'show info')).matchAll(/^(?:Pid|Start_time_sec): (\d+)$/gm)]
+    .map(([, it]) => it)
+    .join('.');
+
 /**
  * A process that began anew by itself knows nothing of what was steered, and servers that leave must go some time. As long
  * as a change is not over, what is held is not what runs.
@@ -82,14 +96,10 @@ async function tidy(machine: Machine, input: HaproxyInput, paths: HaproxyPaths):
 /** Without privilege from its first instruction: ports are open to everybody in our namespaces. */
 async function start(machine: Machine, { input }: Artifact<HaproxyInput>): Promise<void> {
   const paths = haproxyPaths(machine, input.project);
-  const { uid, gid } = machine.users.proxy;
   await machine.supervisor.ensure({
     name: serviceOf({ input }),
     namespace: input.namespace,
-    argv: [
-      ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'],
-      ...['--no-new-privs', 'haproxy', '-W', '-S', `${paths.master},mode,600`, '-f', paths.config],
-    ],
+    argv: [...asProxy(machine), 'haproxy', '-W', '-S', `${paths.master},mode,600`, '-f', paths.config],
     log: paths.log,
   });
 }

@@ -1,4 +1,5 @@
 import type { Issued } from '#core/machine.ts';
+import { placeOf } from '#lib/seal.ts';
 import { certificateList } from './frontend.ts';
 import { AGENT, memoryFiles, protectsAny } from './iap.ts';
 import { renderAgent, spoePath } from './iap-agent.ts';
@@ -8,23 +9,32 @@ import { pageOf, pageStatuses } from './pages.ts';
 import type { HaproxyPaths } from './paths.ts';
 import { renderConfig } from './render.ts';
 
-/** Everything that the load balancer reads, by path. `open` gives the plain text of a private key. */
+/** Certificate and private key as the load balancer reads them, in one file. */
+export const together = ({ certificate, privateKey }: Issued): string =>
+  `${certificate.trimEnd()}\n${privateKey.trimEnd()}\n`;
+
+/**
+ * Everything that the load balancer reads, by path. `open` gives the plain text of a private key, `issued` what was not
+ * brought, by its path.
+ */
 export function filesOf(
   input: HaproxyInput,
   paths: HaproxyPaths,
-  open: (sealed: string) => string,
+  open: (sealed: string, place: string) => string,
   issued: ReadonlyMap<string, Issued> = new Map(),
 ): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const status of pageStatuses) files.set(`${paths.pages}/${status}.html`, pageOf(status));
   for (const [name, pairs] of mapsOf(input)) files.set(`${paths.maps}/${name}`, mapText(pairs));
   for (const it of input.certificates) {
-    files.set(certificateFile(it.name, paths), `${it.chain.trimEnd()}\n${open(it.key).trimEnd()}\n`);
+    const { chain: certificate = '', key = '' } = it;
+    const own = issued.get(certificateFile(it.name, paths));
+    const pair = own ?? { certificate, privateKey: open(key, placeOf(it.id, 'privateKey')) };
+    files.set(certificateFile(it.name, paths), together(pair));
   }
   for (const front of input.own) {
-    const own = issued.get(front.name);
-    if (own !== undefined)
-      files.set(ownFile(front, paths), `${own.certificate.trimEnd()}\n${own.privateKey.trimEnd()}\n`);
+    const own = issued.get(ownFile(front, paths));
+    if (own !== undefined) files.set(ownFile(front, paths), together(own));
   }
   for (const frontend of input.frontends) {
     if (frontend.tls === undefined) continue;

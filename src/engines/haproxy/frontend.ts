@@ -1,6 +1,8 @@
-import { accessLogFormat, captured, clientRule, queryRule } from './access-log.ts';
+import { isIPv4 } from 'node:net';
+import { accessLogFormat, clientRules, ownQueryRule, queryRule } from './access-log.ts';
 import type { Section } from './backend.ts';
-import { decidingChoices, decidingRules, protectsAny } from './iap.ts';
+import { captured, HOST_NAME, tracedAt, upgradedTo, WEBSOCKET } from './captured.ts';
+import { decidingChoices, decidingRules, passedBy, protectsAny, recognizingRules } from './iap.ts';
 import type { Frontend, HaproxyInput } from './input.ts';
 import { judgesNames, nameMaps, routeMaps } from './maps.ts';
 import { frontendName, NOT_FOUND, quoted } from './names.ts';
@@ -13,30 +15,49 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
     head: `frontend ${frontendName(frontend)}`,
     lines: [
       bindLine(frontend, paths),
-      `log-format ${quoted(accessLogFormat(protectsAny(input) ? 'no sign-ins' : 'everything', sourceOfAll(input)))}`,
-      REQUEST_ID,
-      clientRule,
-      ...(judgesNames(frontend) ? ['tcp-request session set-var(sess.sni) ssl_fc_sni,lower'] : []),
+      `log-format ${quoted(accessLogFormat(hasSecrets(input) ? 'no sign-ins' : 'everything', sourceOfAll(input)))}`,
+      ...requestIdLines,
+      ...clientRules(frontend.tls !== undefined),
+      `unique-id-header ${REQUEST_ID}`,
+      ...shownRules(frontend, paths),
       ...captured.map((it) => `capture request header ${it.header} len ${it.length}`),
-      ...(protectsAny(input) ? [queryRule] : []),
       ...cleaningRules,
+      ...(hostFirst(frontend, input) ? [hostRule] : []),
       ...nameRules(frontend, paths),
       ...routeRules(frontend, input, paths),
+      ...(hasSecrets(input) ? [queryRule] : []),
+      // Before headers are added, among which others would have to be looked for.
+      ...recognizingRules(frontend, input, paths),
       ...forwardingRules(frontend),
+      ...passedBy(frontend, input),
+      // Whoever goes by what a connection keeps does not need it; most of the others do.
+      ...(hasSecrets(input) && !hostFirst(frontend, input) ? [hostRule] : []),
+      ...(hasSecrets(input) ? [ownQueryRule(input.edgeHosts)] : []),
       ...decidingRules(frontend, input, paths),
-      ...decidingChoices(frontend, input),
+      ...decidingChoices(input),
       'use_backend %[var(txn.backend)] if { var(txn.backend) -m found }',
       `default_backend ${NOT_FOUND}`,
     ],
   };
 }
 
+/** Whether addresses of our own are among those that are asked for; what they ask for is not told. */
+const hasSecrets = (input: HaproxyInput): boolean => protectsAny(input) || input.edgeHosts.length > 0;
+
 /** A server outside sees another address; the first such server is a reload anyway. */
 const sourceOfAll = ({ services, source }: HaproxyInput): string | undefined =>
-  services.every((it) => it.servers.every((server) => server.inside)) ? source : undefined;
+  services.every((it) => it.servers.every((server) => server.inside && isIPv4(server.host))) ? source : undefined;
 
-/** Microseconds and a random number: 32 digits, as a trace id has. It names a request and is no secret. */
-export const REQUEST_ID = 'unique-id-format %[date(0,us),hex,lower]%[rand,xxh64,hex,lower]';
+/**
+ * 32 digits, as a trace id has: eleven by chance for the connection, thirteen of milliseconds (of which requests of one
+ * connection may share one), and eight by chance for the request. It names a request and is no secret. Digits that are decimal
+ * from the start need not be made lower.
+ */
+const REQUEST_ID = 'x-request-id';
+export const requestIdLines: readonly string[] = [
+  'unique-id-format %[var(sess.seed)]%Ts%ms%[rand(90000000),add(10000000)]',
+  "tcp-request session set-var-fmt(sess.seed) '%[rand,hex,bytes(8,8),lower]%[rand(900),add(100)]'",
+];
 
 export const certificateList = ({ name }: Pick<Frontend, 'name'>, paths: HaproxyPaths): string =>
   `${paths.certificates}/${name}.list`;
@@ -50,63 +71,79 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
   return `bind ${address}:${port}${secure}`;
 }
 
-/** Left by what cleans a request, so that the header need not be looked for again. */
-const WEBSOCKET = '{ var(txn.upgrade) -m str -i websocket }';
-
 /** What no client has a say in. They run before anything else looks at the request. */
 export const cleaningRules: readonly string[] = [
-  // Many applications take `_` for `-`, so that a name with one could stand for a header of ours.
-  'http-request del-header _ -m sub',
-  // Some servers take any sign for `-`: lighttpd for CGI, PHP a dot.
-  'http-request del-header ^x[^a-z0-9]goog[^a-z0-9] -m reg',
+  // Many applications take `_` for `-`, so that a name with one could stand for a header of ours. Some servers take any sign
+  // for `-`: lighttpd for CGI, PHP a dot. Names are all looked at in one go, and one by one only where there is a reason.
+  'http-request del-header _|^x[^a-z0-9]goog[^a-z0-9] -m reg if { req.hdr_names -m sub _ goog }',
   // Both end in a connection on which nobody decides about anything any more, or in one's own request sent back.
   'http-request deny status 405 if { method CONNECT TRACE }',
   // So does an upgrade to anything but WebSocket alone: HTTP/2 without TLS is another way to send requests.
-  'http-request set-var(txn.upgrade) req.hdr(upgrade)',
-  'http-request del-header upgrade',
+  `http-request del-header upgrade if { ${upgradedTo} -m found }`,
   // Names headers that the next server would have to take out: those that we set among them.
   'http-request del-header connection',
   `http-request set-header upgrade websocket if ${WEBSOCKET}`,
   `http-request set-header connection upgrade if ${WEBSOCKET}`,
 ];
 
+/** Leaves in a variable which certificate a name gets. Of what is not there nothing comes, which is cheaper than to ask. */
+const certificateRules = (set: string, name: string, { maps }: HaproxyPaths, { name: front }: Frontend) => {
+  const { exact, below } = nameMaps(front);
+  return [
+    `${set} ${name},field(2,.,0),map_str(${maps}/${below},-)`,
+    // Sets nothing where the map has nothing.
+    `${set} ${name},map_str(${maps}/${exact})`,
+  ];
+};
+
+/** Once for each connection: the name that it was opened for, and the certificate that was shown for it. */
+function shownRules(frontend: Frontend, paths: HaproxyPaths): readonly string[] {
+  if (!judgesNames(frontend)) return [];
+  const set = (name: string) => `tcp-request session set-var(${name})`;
+  return [
+    `${set('sess.sni')} ssl_fc_sni,lower`,
+    ...certificateRules(set('sess.shown'), 'var(sess.sni)', paths, frontend),
+  ];
+}
+
 /** A connection whose certificate is not the host's was opened for somebody else (RFC 9110, 7.4). */
 function nameRules(frontend: Frontend, paths: HaproxyPaths): readonly string[] {
   if (!judgesNames(frontend)) return [];
-  const { exact, below } = nameMaps(frontend.name);
-  const elsewhere = '!{ var(txn.host),strcmp(sess.sni) eq 0 }';
-  const look = (into: string, name: string) => [
-    `http-request set-var(${into}) ${name},map_str(${paths.maps}/${exact}) if { var(sess.sni) -m found } ${elsewhere}`,
-    `http-request set-var(${into}) ${name},field(2,.,0),map_str(${paths.maps}/${below},-) if { var(sess.sni) -m found } ${elsewhere} !{ var(${into}) -m found }`,
-  ];
   return [
-    'http-request set-var(txn.host) req.hdr(host),host_only,lower',
-    ...look('txn.shown', 'var(sess.sni)'),
-    ...look('txn.needed', 'var(txn.host)'),
-    `http-request return status 421 content-type ${PAGE_TYPE} lf-file ${paths.pages}/421.html if { var(txn.needed) -m found } !{ var(txn.needed),strcmp(txn.shown) eq 0 }`,
+    'http-request set-var(txn.elsewhere) var(txn.host) if !{ var(txn.host),strcmp(sess.sni) eq 0 }',
+    ...certificateRules('http-request set-var(txn.needed)', 'var(txn.elsewhere)', paths, frontend),
+    `http-request return status 421 content-type ${PAGE_TYPE} lf-file ${paths.pages}/421.html if { var(txn.needed) -m found } { var(sess.sni) -m found } !{ var(txn.needed),strcmp(sess.shown) eq 0 }`,
   ];
 }
+
+function routesHave({ routes: name }: Frontend, { routes, edgeHosts }: HaproxyInput) {
+  const route = routes.find((it) => it.name === name);
+  return {
+    names: edgeHosts.length > 0 || route?.hosts.some((it) => !it.host.startsWith('*')) === true,
+    endings: route?.hosts.some((it) => it.host.length > 1 && it.host.startsWith('*')) === true,
+    paths: route?.matchers.some((it) => it.paths.length > 0) === true,
+  };
+}
+
+const hostRule = `http-request set-var(txn.host) ${HOST_NAME}`;
+
+/** Whether the host is looked at more than once on the way: to find it anew costs less than to write it down once. */
+const hostFirst = (frontend: Frontend, input: HaproxyInput): boolean =>
+  judgesNames(frontend) || routesHave(frontend, input).endings;
 
 /**
  * Leaves in `txn.backend` where the request goes. What a route map does not have at all (names, endings, paths) is not asked
  * for; the first of a sort is therefore a reload, and all further ones are not.
  */
-function routeRules(frontend: Frontend, { routes, edgeHosts }: HaproxyInput, paths: HaproxyPaths): readonly string[] {
+function routeRules(frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): readonly string[] {
   const names = routeMaps(frontend.routes);
   const file = (name: string) => `${paths.maps}/${name}`;
-  const route = routes.find((it) => it.name === frontend.routes);
-  const has = {
-    names: edgeHosts.length > 0 || route?.hosts.some((it) => !it.host.startsWith('*')) === true,
-    endings: route?.hosts.some((it) => it.host.length > 1 && it.host.startsWith('*')) === true,
-    paths: route?.matchers.some((it) => it.paths.length > 0) === true,
-  };
+  const has = routesHave(frontend, input);
   const unknown = '!{ var(txn.backend) -m found }';
+  const host = hostFirst(frontend, input) ? 'var(txn.host)' : HOST_NAME;
   return [
-    ...(judgesNames(frontend) ? [] : ['http-request set-var(txn.host) req.hdr(host),host_only,lower']),
-    ...(has.names ? [`http-request set-var(txn.backend) var(txn.host),map_str(${file(names.hosts)})`] : []),
-    ...(has.endings
-      ? [`http-request set-var(txn.backend) var(txn.host),map_end(${file(names.endings)}) if ${unknown}`]
-      : []),
+    ...(has.names ? [`http-request set-var(txn.backend) ${host},map_str(${file(names.hosts)})`] : []),
+    ...(has.endings ? [`http-request set-var(txn.backend) ${host},map_end(${file(names.endings)}) if ${unknown}`] : []),
     `http-request set-var(txn.backend) str(*),map_str(${file(names.hosts)})${has.names || has.endings ? ` if ${unknown}` : ''}`,
     ...(has.paths ? pathRules(file(names.paths), file(names.prefixes)) : []),
   ];
@@ -125,14 +162,14 @@ function pathRules(exact: string, prefixes: string): readonly string[] {
 /** As the cloud does it: addresses of client and load balancer are appended, whatever came is kept before them. */
 function forwardingRules(frontend: Frontend): readonly string[] {
   return [
-    'http-request set-header x-request-id %[unique-id]',
+    // The engine adds its own in the end, which costs less than to write it into a header here.
+    `http-request del-header ${REQUEST_ID}`,
     // Of several such lines the last one counts; one line is what applications read.
     `http-request set-header x-forwarded-for '%[req.fhdr(x-forwarded-for),concat(",")]%[var(sess.client)],${frontend.address}'`,
     `http-request set-header x-forwarded-proto ${frontend.tls === undefined ? 'http' : 'https'}`,
     "http-request add-header via '1.1 vauban'",
-    'http-request set-var(txn.trace) req.hdr(x-cloud-trace-context),bytes(0,80)',
-    // Other than %[unique-id] it is not encoded letter by letter, but has to be there.
-    `http-request set-header x-cloud-trace-context '%ID/1;o=0' unless { var(txn.trace) -m found }`,
+    // Other than %[unique-id], %ID is not encoded letter by letter, but has to be there: who asks for it makes it.
+    `http-request add-header x-cloud-trace-context '%ID/1;o=0' if !{ ${tracedAt} -m found } { unique-id -m found }`,
     "http-response add-header via '1.1 vauban'",
   ];
 }

@@ -37,7 +37,7 @@ export function headerLines(service: BackendService): readonly string[] {
   return [
     ...(used.has('client_protocol') ? ["http-request set-var-fmt(txn.protocol) 'HTTP/%[req.ver]'"] : []),
     ...(used.has('origin_request_header') ? ['http-request set-var(txn.origin) req.hdr(origin)'] : []),
-    ...requestHeaders.map((it) => `http-request set-header ${it.name} ${quoted(headerFormat(it.value))}`),
-    ...responseHeaders.map((it) => `http-response set-header ${it.name} ${quoted(headerFormat(it.value))}`),
+    ...requestHeaders.map((it) => `http-request set-header ${quoted(it.name)} ${quoted(headerFormat(it.value))}`),
+    ...responseHeaders.map((it) => `http-response set-header ${quoted(it.name)} ${quoted(headerFormat(it.value))}`),
   ];
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
+import { selfSigned } from '../../../test/certificates.ts';
 import { filesOf } from './files.ts';
 import { AGENT } from './iap.ts';
 import { renderAgent, spoePath } from './iap-agent.ts';
@@ -12,7 +13,6 @@ import { renderConfig } from './render.ts';
 import { sample } from './sample.fixture.ts';
 
 const places = haproxyPaths({ run: '/run/vauban/test', state: '/var/lib/vauban/host' }, 'lab');
-const plain = sample.frontends.filter((it) => it.tls === undefined);
 
 /** One protected service behind a front end with and one without TLS, and names of our own. */
 const guarded: HaproxyInput = HaproxyInput.parse({
@@ -54,7 +54,19 @@ test.skipIf(!installed)('the real engine accepts it without a warning', () => {
   const folder = mkdtempSync(`${tmpdir()}/vauban-haproxy-`);
   try {
     const here = haproxyPaths({ run: folder, state: folder }, 'lab');
-    for (const [path, text] of filesOf({ ...guarded, frontends: plain, certificates: [] }, here, (it) => it)) {
+    const { certificate: chain, privateKey: key } = selfSigned(['example.com']);
+    const certificates = ['first', 'second'].map((name) => {
+      return {
+        id: `lab/sslCertificate/${name}`,
+        name,
+        chain,
+        key,
+        names: ['example.com'],
+        notBefore: 0,
+        notAfter: 4e12,
+      };
+    });
+    for (const [path, text] of filesOf({ ...guarded, certificates }, here, (it) => it)) {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, text);
     }

@@ -10,9 +10,22 @@ import {
   SIGN_IN_PATH,
 } from '#access/iap.ts';
 import { flags } from '#access/policy/flags.ts';
-import { edgePaths, memoryPlaces } from '../edge/paths.ts';
+import { RUNNING_LENGTH } from '../edge/paths.ts';
+import { DIGEST, WHO } from './access-log.ts';
 import type { Section } from './backend.ts';
+import { KEPT_HOST_NAME, WEBSOCKET } from './captured.ts';
 import { spoePath } from './iap-agent.ts';
+import {
+  AS_LAST,
+  KNOWN,
+  keepingRules,
+  knowingRules,
+  lastRule,
+  lineRule,
+  oneLine,
+  SAME_COOKIES,
+} from './iap-connection.ts';
+import { edgePathsOf, FRESH, found, lookUp, memory } from './iap-memory.ts';
 import type { BackendService, Frontend, HaproxyInput } from './input.ts';
 import { askingName, quoted } from './names.ts';
 import { PAGE_TYPE } from './pages.ts';
@@ -37,146 +50,226 @@ export const isProtected = ({ iap }: Pick<BackendService, 'iap'>): boolean => ia
 /** Whether it stands before any. */
 export const protectsAny = ({ services }: Pick<HaproxyInput, 'services'>): boolean => services.some(isProtected);
 
-const memory = (paths: HaproxyPaths) => memoryPlaces(paths.maps);
-const found = (name: string): string => `{ var(txn.${name}) -m found }`;
+const there = (name: string): string => found(`txn.${name}`);
 
-/** Whether what was looked up last is there and has not lapsed: an entry begins with ten digits, its end in Unix seconds. */
-const FRESH = '{ var(txn.iap_entry),field(1,.),sub(txn.iap_now) gt 0 }';
-
-/** Looks into both maps: one of them may hold a lapsed entry of the same key. */
-const lookUp = (key: string, paths: HaproxyPaths, condition = ''): readonly string[] => {
-  const { even, odd } = memory(paths);
-  const and = condition === '' ? '' : ` if ${condition}`;
-  return [
-    `http-request set-var(txn.iap_entry) var(${key}),map_str(${even})${and}`,
-    `http-request set-var(txn.iap_entry) var(${key}),map_str(${odd}) if ${condition === '' ? '' : `${condition} `}!${FRESH}`,
-  ];
-};
+/** Addresses of our own, some of them on any path: what is asked about although it is remembered. */
+const OWN_ADDRESSES = `{ pathq -m sub ${MODE_PARAMETER}= ${OWN_PATHS} }`;
 
 /** Requests that may outlive a decision, so that the edge service must know of them. */
 const lasting = [
-  '{ var(txn.upgrade) -m str -i websocket }',
-  '{ req.hdr(accept) -m sub text/event-stream }',
-  '{ req.hdr(content-type) -m beg application/grpc }',
+  WEBSOCKET,
+  '{ req.fhdr(accept) -m sub text/event-stream }',
+  '{ req.fhdr(content-type) -m sub application/grpc }',
+];
+
+/** Bytes of a body that may still be on their way when a decision is taken back; less is mostly in buffers already. */
+const LARGE = 131_072;
+
+/**
+ * What may still run when somebody loses a right is an entry of a table for as long as it runs, so that the edge service can
+ * find it and end it (`edge/decision/running.ts` reads this). A body that has no length has no end, either.
+ */
+const runningRules = (paths: HaproxyPaths, conditions: readonly string[]): readonly string[] => [
+  `http-request set-var-fmt(txn.iap_running) ${running('var(txn.iap_key)')} if ${conditions.join(' or ')}`,
+  // Without such a variable there is no entry, either.
+  `http-request track-sc1 var(txn.iap_running) table ${memory(paths).running}`,
+];
+
+const running = (key: string, host = 'var(txn.host)'): string =>
+  `'%rt|%ci:%cp|%[unique-id]|%[${key}]|%[var(txn.backend)]|%[${host}]|%HU'`;
+
+/**
+ * There is a body no longer, or never was, as all of it is in the engine's buffer. The engine keeps the name for its developers;
+ * it only looks at a flag, and an engine without it would refuse the whole configuration.
+ */
+const WHOLE = 'internal.htx.has_eom';
+
+/** Without a length there is no such value. */
+const small = (side: 'req' | 'res'): string => `${side}.hdr_val(content-length) le ${LARGE}`;
+const BODILESS = 'method GET HEAD';
+const largeRequests = (when = ''): readonly string[] => [`${when}!{ ${BODILESS} } !{ ${small('req')} }`];
+
+/** What is not all here yet. The engine takes what follows an agreement to another protocol for no part of the response. */
+const goingOn: readonly string[] = [`acl iap-goes-on ${WHOLE},not`, 'acl iap-goes-on status 101'];
+
+const runningResponses = (paths: HaproxyPaths): readonly string[] => [
+  ...goingOn,
+  `http-response set-var-fmt(txn.iap_running) ${running('var(txn.iap_key)')} if iap-goes-on !${there('iap_running')} !{ ${small('res')} }`,
+  `http-response track-sc1 var(txn.iap_running) table ${memory(paths).running}`,
+];
+
+/** Of the service's own backend, which gets small requests only. */
+export const knownRunningRules = (paths: HaproxyPaths): readonly string[] => [
+  ...goingOn,
+  `http-response set-var-fmt(txn.iap_running) ${running(`var(${WHO}),bytes(0,${DIGEST})`, KEPT_HOST_NAME)} if iap-goes-on !{ ${small('res')} }`,
+  `http-response track-sc1 var(txn.iap_running) table ${memory(paths).running}`,
 ];
 
 const BEARER = "-m beg -i 'bearer '";
 
-/** Rules of a front end behind those that found the service: `txn.backend` names it. */
+/** Rules of a front end behind those that found the service, which `txn.backend` names: whether the connection knows it all. */
+export const recognizingRules = (frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): readonly string[] =>
+  protectsAny(input) && frontend.tls !== undefined
+    ? knowingRules(paths, { small: [WHOLE, small('req')], particular: [OWN_ADDRESSES] })
+    : [];
+
+/** What is known goes by all rules behind this one. */
+export const passedBy = (frontend: Frontend, input: HaproxyInput): readonly string[] =>
+  protectsAny(input) && frontend.tls !== undefined ? [`http-request allow if ${found(KNOWN)}`] : [];
+
+/** For all others: what the service's policy is known by. */
 export function decidingRules(frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): readonly string[] {
   if (!protectsAny(input)) return [];
-  const { services, table } = memory(paths);
-  const token = (header: string, into: string) =>
-    `http-request set-var(txn.${into}) req.fhdr(${header}) if !${found('iap_key')} { req.fhdr(${header}) ${BEARER} }`;
-  const keyFrom = (name: string) =>
-    `http-request set-var(txn.iap_key) var(txn.${name}),sha2(256),ub64enc if !${found('iap_key')} ${found(name)}`;
+  // Absent for services that are not protected.
+  const epoch = `http-request set-var(txn.iap) var(txn.backend),map_str(${memory(paths).services})`;
+  // Of two cookies one would be judged, and the other passed on.
+  const single = `http-request deny status 400 if { req.cook_cnt(${SESSION_COOKIE}) gt 1 }`;
+  if (frontend.tls === undefined) {
+    return [epoch, `http-request redirect scheme https code 302 if ${there('iap')}`, single];
+  }
+  return [epoch, single];
+}
+
+/** `use_backend` lines that come before the one that all requests take. */
+export function decidingChoices(input: HaproxyInput): readonly string[] {
+  if (!protectsAny(input)) return [];
+  const tokens = ['authorization', 'proxy-authorization'].map((it) => `{ req.fhdr(${it}) ${BEARER} }`);
+  const ask = 'use_backend %[var(txn.backend)].ask';
+  // A process that has just begun does not know yet whether anybody may come in (`0`): it has to ask.
+  const nobody = `!{ var(txn.iap) -m sub ${flags.anybody} } !{ var(txn.iap) -m str 0 }`;
+  const modes = ['IDENTITY', 'CLEAR_LOGIN_COOKIE'].map((it) => `${MODE_PARAMETER}=${it}`);
+  // The ways that most requests take come first: each rule costs those that go by it.
   return [
-    // Absent for services that are not protected.
-    `http-request set-var(txn.iap) var(txn.backend),map_str(${services})`,
-    ...(frontend.tls === undefined ? [`http-request redirect scheme https code 302 if ${found('iap')}`] : []),
-    // Of two cookies one would be judged, and the other passed on.
-    `http-request deny status 400 if { req.cook_cnt(${SESSION_COOKIE}) gt 1 }`,
-    `http-request set-var(txn.iap_key) req.cook(${SESSION_COOKIE}),sha2(256),ub64enc if ${found('iap')}`,
+    // Those who are known as well, as nobody has looked there for them.
+    `use_backend %[var(txn.backend)] if !${there('iap')}`,
+    `use_backend ${PAGES} if { path -m beg ${OWN_PATHS} }`,
+    `use_backend ${PAGES} if { query -m sub ${modes.join(' ')} }`,
+    `${ask} if { req.cook(${SESSION_COOKIE}) -m found }`,
+    `${ask} if ${tokens.join(' or ')}`,
+    `use_backend ${ANONYMOUS} if ${nobody} !{ method OPTIONS }`,
+    `use_backend ${ANONYMOUS} if ${nobody} !{ var(txn.iap) -m sub ${flags.options} }`,
+    ask,
+  ];
+}
+
+const STRIP = `http-request replace-header cookie ${quoted(`^(?:${SESSION_COOKIE}=[^;]*;? ?(.*)|(.*?); ?${SESSION_COOKIE}=[^;]*(.*))$`)} ${quoted('\\1\\2\\3')}`;
+
+/** Our own cookie is for nobody behind us: who has it could use it. In backends of every service, protected or not. */
+export const strippingRules = (input: Pick<HaproxyInput, 'services'>): readonly string[] =>
+  protectsAny(input) ? [STRIP] : [];
+
+/** Of a service's own backend: the connection knows whether there are cookies besides. */
+export const knownStrippingRules: readonly string[] = [
+  `http-request del-header cookie if ${found('sess.iap_alone')}`,
+  `${STRIP} unless ${found('sess.iap_alone')}`,
+];
+
+/** Who or what asks, by the cookie, else by a token, and what is remembered of that. */
+function lookingRules(paths: HaproxyPaths): readonly string[] {
+  const unknown = `!${there('iap_key')}`;
+  const token = (header: string, into: string) =>
+    `http-request set-var(txn.${into}) req.fhdr(${header}) if ${unknown} { req.fhdr(${header}) ${BEARER} }`;
+  const keyFrom = (name: string) =>
+    `http-request set-var(txn.iap_key) var(txn.${name}),sha2(256),ub64enc if ${unknown} ${there(name)}`;
+  return [
+    ...oneLine,
+    lineRule,
+    `http-request set-var(txn.iap_key) var(sess.iap_key) if ${SAME_COOKIES}`,
+    `http-request set-var(txn.iap_key) req.cook(${SESSION_COOKIE}),sha2(256),ub64enc if ${unknown}`,
     token('proxy-authorization', 'iap_proxy_token'),
     keyFrom('iap_proxy_token'),
     token('authorization', 'iap_token'),
     keyFrom('iap_token'),
     // Zero for sessions that are not in the table: no entry has that.
-    `http-request set-var(txn.iap_generation) var(txn.iap_key),table_gpt0(${table})`,
+    `http-request set-var(txn.iap_generation) var(txn.iap_key),table_gpt0(${memory(paths).table})`,
     'http-request set-var(txn.iap_place) var(txn.iap_key),concat(|,txn.iap),concat(|,txn.iap_generation)',
-    `http-request set-var(txn.iap_now) date if ${found('iap_place')}`,
-    ...lookUp('txn.iap_place', paths),
-    // What is asked about although it is remembered: what may outlive a decision, and addresses of our own on any path.
-    `http-request set-var(txn.iap_special) bool(true) if ${lasting.join(' or ')} or { query -m sub ${MODE_PARAMETER}= } or { path -m beg ${OWN_PATHS} }`,
+    `http-request set-var(txn.iap_now) date if ${there('iap_place')}`,
+    ...lookUp(paths),
+    `http-request set-var(txn.iap_lasting) bool(true) if ${lasting.join(' or ')}`,
+    `http-request set-var(txn.iap_special) bool(true) if ${there('iap_lasting')} or ${OWN_ADDRESSES}`,
   ];
 }
 
-/** `use_backend` lines that come before the one that all requests take. */
-export function decidingChoices(_frontend: Frontend, input: HaproxyInput): readonly string[] {
-  if (!protectsAny(input)) return [];
-  const nobody = `!${found('iap_key')} !{ var(txn.iap) -m sub ${flags.anybody} }`;
-  const modes = ['IDENTITY', 'CLEAR_LOGIN_COOKIE'].map((it) => `${MODE_PARAMETER}=${it}`);
-  // The two ways that most requests take come first: each rule costs those that go by it.
+/** What was decided before is decided again, without a question, and kept for the next request. */
+function rememberingRules(paths: HaproxyPaths): readonly string[] {
+  const remembered = there('iap_remembered');
+  const byCookie = `!${there('iap_extra')} !${there('iap_proxy_token')} !${there('iap_token')}`;
+  const keep = there('iap_keep');
   return [
-    `use_backend %[var(txn.backend)] if !${found('iap')}`,
-    `use_backend %[var(txn.backend)] if ${FRESH} !${found('iap_special')}`,
-    `use_backend ${PAGES} if { path -m beg ${OWN_PATHS} }`,
-    `use_backend ${PAGES} if { query -m sub ${modes.join(' ')} }`,
-    `use_backend ${ANONYMOUS} if ${nobody} !{ method OPTIONS }`,
-    `use_backend ${ANONYMOUS} if ${nobody} !{ var(txn.iap) -m sub ${flags.options} }`,
-    'use_backend %[var(txn.backend)].ask',
+    `http-request set-var(txn.iap_remembered) bool(true) if !${there('iap_special')} ${FRESH}`,
+    `http-request set-var(txn.iap_who) var(txn.iap_key),map_str(${memory(paths).people}) if ${remembered}`,
+    `http-request set-var(txn.iap.email) var(txn.iap_who),field(1,|) if ${remembered}`,
+    `http-request set-var(txn.iap.subject) var(txn.iap_who),field(2,|) if ${remembered}`,
+    `http-request set-var(txn.iap.assertion) var(txn.iap_entry),bytes(11) if ${remembered}`,
+    whoRule(remembered),
+    ...identityRules(remembered),
+    `http-request set-var(txn.iap_keep) bool(true) if ${remembered} ${byCookie} ${AS_LAST}`,
+    lastRule(remembered),
+    ...runningRules(paths, largeRequests(`${remembered} `)),
+    // All further rules are for what is kept, and for what is asked about.
+    `http-request allow if ${remembered} !${keep}`,
+    ...keepingRules(keep),
+    `http-request allow if ${remembered}`,
   ];
 }
 
-/** Our own cookie is for nobody behind us: who has it could use it. In backends of every service, protected or not. */
-export const strippingRules = (input: Pick<HaproxyInput, 'services'>): readonly string[] =>
-  protectsAny(input)
-    ? [
-        `http-request replace-header cookie ${quoted(`^(?:${SESSION_COOKIE}=[^;]*;? ?(.*)|(.*?); ?${SESSION_COOKIE}=[^;]*(.*))$`)} ${quoted('\\1\\2\\3')}`,
-      ]
-    : [];
+const whoRule = (condition: string): string =>
+  `http-request set-var-fmt(${WHO}) '%[var(txn.iap_key)]%[rand(90000000),add(10000000)]%[var(txn.iap.email),ub64enc]' if ${condition}`;
+
+const identityRules = (condition = ''): readonly string[] =>
+  Object.entries({
+    [EMAIL_HEADER]: ['email', `${ACCOUNTS}:`],
+    [ID_HEADER]: ['subject', `${ACCOUNTS}:`],
+    [ASSERTION_HEADER]: ['assertion', ''],
+  }).map(
+    ([header, [name = '', before = '']]) =>
+      `http-request set-header ${header} ${before}%[var(txn.iap.${name})] if ${condition === '' ? '' : `${condition} `}${there(`iap.${name}`)}`,
+  );
 
 /** A token that was for us is for nobody else. */
 const tokenRules: readonly string[] = [
-  `http-request del-header proxy-authorization if ${found('iap_proxy_token')}`,
-  `http-request del-header authorization if ${found('iap_token')}`,
-];
-
-const rememberedPerson = (paths: HaproxyPaths, condition = ''): readonly string[] => [
-  `http-request set-var(txn.iap_who) var(txn.iap_key),map_str(${memory(paths).people})${condition}`,
-  `http-request set-var(txn.user) var(txn.iap_who),field(1,|)${condition}`,
-];
-
-/** Rules of a protected service's backend, for requests that were allowed before. */
-export const passingRules = (paths: HaproxyPaths): readonly string[] => [
-  // Whichever way a request came here: without a decision in hand it goes no further.
-  `http-request deny status 503 unless ${FRESH}`,
-  ...rememberedPerson(paths),
-  `http-request set-header ${EMAIL_HEADER} ${ACCOUNTS}:%[var(txn.user)]`,
-  `http-request set-header ${ID_HEADER} ${ACCOUNTS}:%[var(txn.iap_who),field(2,|)]`,
-  `http-request set-header ${ASSERTION_HEADER} %[var(txn.iap_entry),bytes(11)]`,
-  ...tokenRules,
+  `http-request del-header proxy-authorization if ${there('iap_proxy_token')}`,
+  `http-request del-header authorization if ${there('iap_token')}`,
 ];
 
 /** Paths that a backend may read in another way than we do; the edge service judges by the same rule. */
 const AMBIGUOUS = '[\\\\;]|//|%(?:2e|2f|5c|3b|00|25)|/\\.{1,2}(?:/|$)';
 
-/** Rules and filter of its twin, which asks the edge service about each request. */
-export function askingRules(paths: HaproxyPaths): readonly string[] {
+/**
+ * Rules and filter of its twin, which asks the edge service about each request. `always`: what is done to each request on its
+ * way to a server.
+ */
+export function askingRules(paths: HaproxyPaths, always: readonly string[]): readonly string[] {
   const flagged = (flag: string) => `{ var(txn.iap) -m sub ${flag} }`;
-  const particular = `{ var(txn.iap) -m sub ${flags.address} ${flags.path} } !${found('iap_special')}`;
-  const remembered = ` if !${found('iap.verdict')} ${found('iap_extra')} ${FRESH}`;
+  const particular = `{ var(txn.iap) -m sub ${flags.address} ${flags.path} } !${there('iap_special')}`;
   const generated = `hdr ${GENERATED_HEADER} true hdr x-request-id %[unique-id] hdr cache-control no-store`;
   return [
     `filter spoe engine iap config ${spoePath(paths)}`,
-    `http-request set-var(txn.iap_lasting) bool(true) if ${lasting.join(' or ')}`,
+    ...lookingRules(paths),
     `http-request return status 400 content-type ${PAGE_TYPE} lf-file ${paths.pages}/400.html ${generated} if ${flagged(flags.path)} { path -m reg -i ${quoted(AMBIGUOUS)} }`,
     // Decisions that count for one address or path only have these in their key, one behind the other: no other host may
     // read like this host with an address and the beginning of a path.
     `http-request return status 400 content-type ${PAGE_TYPE} lf-file ${paths.pages}/400.html ${generated} if { var(txn.host) -m reg ${quoted('[^a-z0-9._:\\[\\]-]')} }`,
     `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]' if ${particular}`,
     `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]|%[path]' if ${particular} ${flagged(flags.path)}`,
-    `http-request set-var(txn.iap_extra) var(txn.iap_extra),sha2(256),ub64enc if ${found('iap_extra')}`,
-    `http-request set-var(txn.iap_place) var(txn.iap_place),concat(|,txn.iap_extra) if ${found('iap_extra')}`,
-    ...lookUp('txn.iap_place', paths, found('iap_extra')),
-    ...rememberedPerson(paths, remembered),
-    `http-request set-var(txn.iap.email) var(txn.user)${remembered}`,
-    `http-request set-var(txn.iap.subject) var(txn.iap_who),field(2,|)${remembered}`,
-    `http-request set-var(txn.iap.assertion) var(txn.iap_entry),bytes(11)${remembered}`,
-    `http-request set-var(txn.iap.verdict) str(allow)${remembered}`,
-    `http-request send-spoe-group iap decide unless ${found('iap.verdict')}`,
+    `http-request set-var(txn.iap_extra) var(txn.iap_extra),sha2(256),ub64enc if ${there('iap_extra')}`,
+    `http-request set-var(txn.iap_place) var(txn.iap_place),concat(|,txn.iap_extra) if ${there('iap_extra')}`,
+    ...lookUp(paths, there('iap_extra')),
+    ...tokenRules,
+    ...always,
+    ...rememberingRules(paths),
+    'http-request send-spoe-group iap decide',
     'http-request set-var(txn.decision) var(txn.iap.reason)',
-    `http-request set-var(txn.user) var(txn.iap.email) if ${found('iap.email')}`,
+    whoRule(there('iap.email')),
     // Without an answer nobody passes.
-    `http-request return status 503 content-type ${PAGE_TYPE} lf-file ${paths.pages}/503.html ${generated} unless ${found('iap.verdict')}`,
+    `http-request return status 503 content-type ${PAGE_TYPE} lf-file ${paths.pages}/503.html ${generated} unless ${there('iap.verdict')}`,
     bodyFirst('!{ var(txn.iap.verdict) -m str allow }'),
     ...signInRules('{ var(txn.iap.verdict) -m str login }'),
     `http-request return status 401 content-type "text/plain; charset=utf-8" lf-string %[var(txn.iap.error)] hdr www-authenticate ${quoted('Bearer error="invalid_token", error_description="%[var(txn.iap.error)]"')} ${generated} if { var(txn.iap.verdict) -m str unauthorized }`,
     `http-request return status 403 content-type ${PAGE_TYPE} lf-string %[var(txn.iap.page)] hdr content-security-policy %[var(txn.iap.policy)] hdr x-content-type-options nosniff hdr referrer-policy no-referrer ${generated} unless { var(txn.iap.verdict) -m str allow }`,
-    `http-request set-header ${EMAIL_HEADER} ${ACCOUNTS}:%[var(txn.iap.email)] if ${found('iap.email')}`,
-    `http-request set-header ${ID_HEADER} ${ACCOUNTS}:%[var(txn.iap.subject)] if ${found('iap.subject')}`,
-    `http-request set-header ${ASSERTION_HEADER} %[var(txn.iap.assertion)] if ${found('iap.assertion')}`,
-    ...tokenRules,
+    ...identityRules(),
+    ...runningRules(paths, [there('iap_lasting'), ...largeRequests()]),
+    ...runningResponses(paths),
   ];
 }
 
@@ -233,11 +326,13 @@ export function decidingSections(input: HaproxyInput, paths: HaproxyPaths): read
       head: `backend ${memory(paths).table}`,
       lines: ['stick-table type string len 44 size 1m expire 10m store gpt0'],
     },
+    {
+      head: `backend ${memory(paths).running}`,
+      // What is tracked does not expire; the second is for what has just ended.
+      lines: [`stick-table type string len ${RUNNING_LENGTH} size 1m expire 1s store gpt0`],
+    },
   ];
 }
-
-const edgePathsOf = ({ project }: HaproxyInput, { meeting }: HaproxyPaths) =>
-  edgePaths({ run: meeting.slice(0, -`/edge/${project}`.length), state: '' }, project);
 
 /** What HAProxy starts with: it remembers nothing, and knows no epoch until the edge service tells it. */
 export const memoryFiles = (input: HaproxyInput, paths: HaproxyPaths): ReadonlyMap<string, string> => {

@@ -1,5 +1,7 @@
 import * as z from 'zod';
-import { Address, NamespaceName, ResourceKeyText } from '../schemas.ts';
+import { ArtifactId } from '#core/artifact.ts';
+import { AuthorityId, CertificateId } from '../pki/input.ts';
+import { Address, InterfaceName, NamespaceName, ResourceKeyText } from '../schemas.ts';
 
 /** Everything here ends up in lines of a configuration: no schema admits a line break, most no blank or quote. */
 
@@ -64,11 +66,15 @@ export type RouteMap = z.infer<typeof RouteMap>;
 export const Certificate = z.strictObject({
   id: ResourceKeyText,
   name: Label,
-  chain: z.string().max(65_536).describe('PEM, the certificate itself first.'),
-  key: z.string().max(131_072).describe('PEM of the private key, sealed.'),
+  chain: z.string().max(65_536).optional().describe('PEM, the certificate itself first.'),
+  key: z.string().max(131_072).optional().describe('PEM of the private key, sealed.'),
+  issued: z
+    .strictObject({ authority: AuthorityId, id: CertificateId.describe('Under which the authority keeps it.') })
+    .optional()
+    .describe('Instead of both: one that an authority of the project issues and renews.'),
   names: z.array(HostName).max(1000).describe('Host names that it stands for.'),
-  notBefore: z.int().describe('Start of its validity, milliseconds since 1970.'),
-  notAfter: z.int().describe('End of its validity, milliseconds since 1970.'),
+  notBefore: z.int().optional().describe('Start of its validity, milliseconds since 1970; of one that was brought.'),
+  notAfter: z.int().optional().describe('End of its validity, milliseconds since 1970; of one that was brought.'),
 });
 export type Certificate = z.infer<typeof Certificate>;
 
@@ -173,7 +179,10 @@ export const HaproxyInput = z.strictObject({
   namespace: NamespaceName,
   source: Address.describe('Address that hosts inside of networks see.'),
   resolver: Address.describe('Resolver for servers that are known by a name.'),
-  after: z.array(z.string().max(300)).describe('Artifacts that must stand before: the links of the edge.'),
+  outside: InterfaceName.describe(
+    'Interface that leads to the internet. Servers known by a name are reached through no other.',
+  ),
+  after: z.array(ArtifactId).describe('Artifacts that must stand before: the links of the edge.'),
   frontends: z.array(Frontend).max(500),
   routes: z.array(RouteMap).max(500),
   certificates: z.array(Certificate).max(2000),
@@ -188,7 +197,7 @@ export type HaproxyInput = z.infer<typeof HaproxyInput>;
 
 /** Part of the load balancer of a project. */
 export type HaproxyFragment = { readonly project: string; readonly after?: readonly string[] } & (
-  | { readonly base: Pick<HaproxyInput, 'namespace' | 'source' | 'resolver'> }
+  | { readonly base: Pick<HaproxyInput, 'namespace' | 'source' | 'resolver' | 'outside'> }
   | { readonly frontend: Frontend }
   | { readonly route: RouteMap }
   | { readonly certificate: Certificate }

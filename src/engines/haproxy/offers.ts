@@ -28,6 +28,8 @@ export function addOffers(
       : 'HTTP/1.1 and HTTP/2; HTTP/3 is not offered: the installed HAProxy has no QUIC';
   }
   for (const it of input.certificates) {
+    // Of one that an authority renews, that says when it ends.
+    if (it.notAfter === undefined) continue;
     const days = Math.floor((it.notAfter - now) / DAY);
     seen.values[it.id] = { daysLeft: days };
     if (now > it.notAfter) seen.details[it.id] = 'it has run out: browsers refuse it';

@@ -26,16 +26,20 @@ export const pageStatuses = Object.keys(texts).map(Number);
 
 export const PAGE_TYPE = '"text/html; charset=utf-8"';
 
+/** The engine's own 503 goes out as 502 when a server was chosen and could not be reached: its page fits both. */
+const SHARED = 503;
+
 /** A log-format: `%[…]` is filled in by the engine. */
 export function pageOf(status: number): string {
   const [title, text] = texts[status] ?? ['Error', ''];
+  const [heading, told] = status === SHARED ? [title, ''] : [`${status} ${title}`, `Error ${status}. `];
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${status} ${title}</title>
+<title>${heading}</title>
 <style>
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:Canvas;color:CanvasText}
@@ -50,7 +54,7 @@ code{font-family:ui-monospace,monospace}
 <main>
 <h1>${title}</h1>
 <p>${text}</p>
-<p><small>Error ${status}. Request <code>%[unique-id]</code></small></p>
+<p><small>${told}Request <code>%[unique-id]</code></small></p>
 </main>
 </body>
 </html>

@@ -7,6 +7,12 @@ import { ask, type Processes, parseProcesses } from './runtime.ts';
 /** Milliseconds until a process must have read its configuration. */
 const PATIENCE = 30_000;
 
+/** Words in front of a command that take every right from it. */
+export const asProxy = ({ users }: Pick<Machine, 'users'>): readonly string[] => [
+  ...['setpriv', `--reuid=${users.proxy.uid}`, `--regid=${users.proxy.gid}`, '--clear-groups'],
+  ...['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'],
+];
+
 export const processesOf = async (paths: HaproxyPaths): Promise<Processes | undefined> =>
   parseProcesses(await ask(paths.master, 'show proc').catch(() => ''));
 

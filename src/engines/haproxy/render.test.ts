@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
-import { filesOf } from './files.ts';
+import { filesOf, ownFile } from './files.ts';
 import { HaproxyInput } from './input.ts';
 import { mapsOf, mapText } from './maps.ts';
 import { haproxyPaths, NO_STATES } from './paths.ts';
@@ -43,9 +43,9 @@ test.skipIf(!installed)('the real engine accepts it without a warning', () => {
     const here = haproxyPaths({ run: folder, state: folder }, 'lab');
     const certificates = ['first', 'second'].map((name) => selfSigned(folder, name));
     const issued = new Map(
-      sample.own.map(({ name }) => {
-        const { chain, key } = selfSigned(folder, name);
-        return [name, { certificate: chain, privateKey: key }];
+      sample.own.map((it) => {
+        const { chain: certificate = '', key: privateKey = '' } = selfSigned(folder, it.name);
+        return [ownFile(it, here), { certificate, privateKey }];
       }),
     );
     for (const [path, text] of filesOf({ ...sample, certificates }, here, (it) => it, issued)) {

@@ -56,8 +56,12 @@ const globalSection = (paths: HaproxyPaths): Section => ({
     // A worker that was replaced finishes what it has, but not for ever.
     'hard-stop-after 30m',
     'tune.http.logurilen 2048',
+    // It costs more than it saves with patterns as few as ours, and would find what was looked for by a hash of it alone.
+    'tune.pattern.cache-size 0',
     'tune.ssl.default-dh-param 2048',
     'ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES256-SHA:AES128-GCM-SHA256:AES256-GCM-SHA384',
+    // As the cloud does: the shorter key first, which costs a third less and is no less out of reach.
+    'ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
     'ssl-default-bind-curves X25519:P-256:P-384',
     'ssl-server-verify none',
   ],

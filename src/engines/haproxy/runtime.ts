@@ -3,6 +3,9 @@ import { createConnection } from 'node:net';
 /** Milliseconds that one answer may take. */
 const PATIENCE = 20_000;
 
+/** Characters of an answer: some hundred for each server, and never without an end. */
+const LONGEST = 64_000_000;
+
 /** Asks HAProxy over one of its sockets; gives the whole answer. Throws when nobody answers. */
 export function ask(socket: string, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -11,6 +14,7 @@ export function ask(socket: string, command: string): Promise<string> {
     connection.setEncoding('utf8').setTimeout(PATIENCE, () => connection.destroy(new Error('no answer in time')));
     connection.on('data', (text: string) => {
       answer += text;
+      if (answer.length > LONGEST) connection.destroy(new Error('an answer without an end'));
     });
     connection.once('error', reject);
     connection.once('close', (failed) => {

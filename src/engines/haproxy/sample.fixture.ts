@@ -34,6 +34,7 @@ export const sample: HaproxyInput = {
   namespace: 'edge.lab',
   source: '130.211.0.1',
   resolver: '192.0.2.1',
+  outside: 'up0',
   after: [],
   frontends: [
     {

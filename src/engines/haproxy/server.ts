@@ -5,18 +5,32 @@ export function serverWords(
   server: Server,
   {
     service,
-    source,
+    from,
     track,
-  }: { readonly service: BackendService; readonly source: HaproxyInput['source']; readonly track?: string },
+  }: {
+    readonly service: BackendService;
+    readonly from: Pick<HaproxyInput, 'source' | 'outside'>;
+    readonly track?: string;
+  },
 ): readonly string[] {
   return [
     `${server.host}:${server.port}`,
     `weight ${server.weight}`,
-    ...(server.inside ? [`source ${source}`] : []),
+    ...sourceWords(server, from),
     ...protocolWords(service.protocol),
     ...(track !== undefined ? [`track ${track}`] : checkWords(service)),
-    ...(isNamed(server) ? ['resolvers edge resolve-prefer ipv4 init-addr none'] : []),
+    // Over a connection that is kept, requests would go to the former address for as long as there are any.
+    ...(isNamed(server) ? ['resolvers edge resolve-prefer ipv4 init-addr none pool-max-conn 0'] : []),
   ];
+}
+
+/**
+ * A name may lead anywhere, also to ourselves, to a host behind us or to a metadata server; whoever serves it decides. Bound
+ * to the way outside, such a connection ends where those of strangers end.
+ */
+function sourceWords(server: Server, { source, outside }: Pick<HaproxyInput, 'source' | 'outside'>): readonly string[] {
+  if (server.inside) return [`source ${source}`];
+  return isNamed(server) ? [`source 0.0.0.0 interface ${outside}`] : [];
 }
 
 /** Its address is looked up again and again; the runtime interface cannot add such a one. */

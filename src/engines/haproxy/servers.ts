@@ -99,7 +99,7 @@ type State = 'ready' | 'drain' | 'maint';
 function additions({ service, backend, server }: Wanted, state: State, input: HaproxyInput): readonly string[] {
   const place = `${backend}/${server.name}`;
   const unchecked = service.check === undefined;
-  const words = serverWords(unchecked ? server : { ...server, weight: 0 }, { service, source: input.source });
+  const words = serverWords(unchecked ? server : { ...server, weight: 0 }, { service, from: input });
   return [
     `add server ${place} ${words.join(' ')}`,
     // Cookies of servers that came later are not made by themselves.

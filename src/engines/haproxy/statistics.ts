@@ -8,6 +8,13 @@ export interface Seen {
   readonly details: Record<string, string>;
 }
 
+/** Values that only grow as long as one process counts them. */
+export const counted: readonly string[] = [
+  ...['requests', 'connections', 'refused', 'bytesReceived', 'bytesSent'],
+  ...['responses2xx', 'responses3xx', 'responses4xx', 'responses5xx'],
+  ...['connectErrors', 'responseErrors', 'errors', 'retries', 'redispatches'],
+];
+
 const number = (row: Row | undefined, field: string): number => Number(row?.[field] ?? 0) || 0;
 
 const present = (row: Row | undefined): readonly Row[] => (row === undefined ? [] : [row]);

@@ -1,11 +1,12 @@
 import * as z from 'zod';
+import { edgeRoles } from '#access/policy/role.ts';
 import { Name } from '#core/resource.ts';
 import { ResourceKeyText } from '../../schemas.ts';
 
 /** Who may do what where, under which condition. The members' and the condition's syntax are those of `access/policy`. */
 export const EdgeBinding = z.strictObject({
   key: ResourceKeyText.describe('The role binding, as project/kind/name.'),
-  role: z.enum(['roles/iap.httpsResourceAccessor', 'roles/iap.tunnelResourceAccessor']),
+  role: z.enum(edgeRoles),
   members: z.array(z.string().max(300)).min(1).max(1500).describe('Such as user:alice@example.com.'),
   condition: z
     .strictObject({
@@ -15,7 +16,9 @@ export const EdgeBinding = z.strictObject({
     .optional()
     .describe('When it counts; absent: always.'),
   backendService: Name.optional().describe('The backend service that it is about.'),
-  instance: Name.optional().describe('The host that it is about, for tunnels.'),
+  sslVpnServer: Name.optional().describe('The SSL VPN server that it is about.'),
+  gateway: Name.optional().describe('The gateway or cluster at whose captive portal it counts.'),
+  instance: Name.optional().describe('The host that it is about, for tunnels and accounts.'),
 });
 
 export type EdgeBinding = z.infer<typeof EdgeBinding>;

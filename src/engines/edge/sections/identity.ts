@@ -33,6 +33,11 @@ export const EdgeProvider = z.strictObject({
       issuer: z.string().max(500).describe('Issuer, as it stands in tokens.'),
       clientId: z.string().max(500).describe('What we are registered as.'),
       clientSecret: z.string().max(131_072).optional().describe('Our secret there.'),
+      programmaticClients: z
+        .array(z.string().max(500))
+        .max(100)
+        .default([])
+        .describe('Clients registered there whose ID tokens let programs in.'),
       scopes: z.array(z.string().max(100)).max(30).describe('What we ask for.'),
       claims: z
         .strictObject({ subject: Claim, email: Claim, displayName: Claim, groups: Claim.optional() })
