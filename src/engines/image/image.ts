@@ -10,7 +10,7 @@ export const ImageInput = z.strictObject({
     .string()
     .regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/, 'lower-case letters, digits and dashes')
     .describe('Name of the image family, such as debian-11.'),
-  suite: z.enum(['bullseye', 'bookworm']).describe('The Debian release that it is built from.'),
+  suite: z.enum(['bullseye', 'bookworm', 'trixie']).describe('The Debian release that it is built from.'),
   packages: z.array(packageName).max(200).describe('Installed in addition to the packages that every image has.'),
   available: z
     .array(packageName)

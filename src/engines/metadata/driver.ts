@@ -3,7 +3,6 @@ import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Steering } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
-import { must } from '#core/run.ts';
 import { answering } from '../answering.ts';
 import { compiledCode } from '../compiled.ts';
 import { MetadataInput } from './input.ts';
@@ -22,10 +21,9 @@ export const metadataEngine = defineEngine<MetadataInput>({
 
   async apply(machine, wanted) {
     const { namespace, listen } = wanted.input;
-    const { uid, gid } = machine.users.control;
+    const { uid, gid } = machine.users.metadata;
     await mkdir(`${machine.run}/metadata`, { recursive: true, mode: 0o755 });
-    await machine.writeFile(fileOf(machine, wanted), JSON.stringify(wanted.input), 0o640);
-    await must(machine, wanted.id, ['chown', `0:${gid}`, fileOf(machine, wanted)]);
+    await machine.writeFile(fileOf(machine, wanted), JSON.stringify(wanted.input), { mode: 0o640, gid });
     await machine.supervisor.ensure({
       name: serviceOf(wanted),
       namespace,
@@ -52,8 +50,8 @@ export const metadataEngine = defineEngine<MetadataInput>({
       (text) => LentKeys.parse(JSON.parse(text)),
       () => ({}),
     );
-    await machine.writeFile(path, JSON.stringify(lend(keys, address, key, Date.now())), 0o640);
-    await must(machine, held.id, ['chown', `0:${machine.users.control.gid}`, path]);
+    const lent = lend(keys, address, key, Date.now());
+    await machine.writeFile(path, JSON.stringify(lent), { mode: 0o640, gid: machine.users.metadata.gid });
   },
 
   async observe(machine, held) {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Address, NamespaceName } from '../schemas.ts';
+import { Address, Mac, NamespaceName } from '../schemas.ts';
 
 const Attributes = z.record(z.string().max(128), z.string().max(262_144));
 
@@ -24,12 +24,17 @@ export const MetadataInput = z.strictObject({
             z.strictObject({
               address: Address,
               network: z.string(),
-              mac: z.string(),
-              gateway: Address,
-              externalAddress: z.string(),
+              mac: Mac,
+              gateway: z.union([z.literal(''), Address]).describe('Empty: nobody leads out of there.'),
+              length: z.int().min(0).max(32).optional().describe('Of the prefix that is on its link. Default: 32.'),
+              externalAddress: z.union([z.literal(''), Address]),
             }),
           )
           .describe('All of its interfaces, in order.'),
+        serviceAccount: z
+          .strictObject({ email: z.string().max(254), scopes: z.array(z.string().max(250)) })
+          .optional()
+          .describe('The account that programs inside are told of. None: no account.'),
       }),
     }),
   ),

@@ -1,12 +1,10 @@
 import * as z from 'zod';
-import { InterfaceName, NamespaceName, Prefix, ResourceKeyText } from '../schemas.ts';
+import { ArtifactId } from '#core/artifact.ts';
+import { Address, InterfaceName, NamespaceName, Prefix, ResourceKeyText } from '../schemas.ts';
 
 const Source = z.strictObject({
   interface: InterfaceName.describe("The network's side of the mirrored host's link."),
-  address: z
-    .string()
-    .regex(/^[\d.]+$/)
-    .describe('Address of the mirrored host.'),
+  address: Address.describe('Address of the mirrored host.'),
 });
 
 export const MirrorInput = z.strictObject({
@@ -31,7 +29,7 @@ export const MirrorInput = z.strictObject({
       }),
     )
     .describe('Mirroring policies of this network.'),
-  after: z.array(z.string()).describe('Artifacts that must stand first: collectors and the links of the sources.'),
+  after: z.array(ArtifactId).describe('Artifacts that must stand first: collectors and the links of the sources.'),
 });
 
 export type MirrorInput = z.infer<typeof MirrorInput>;

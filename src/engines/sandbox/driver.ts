@@ -4,6 +4,7 @@ import { defineEngine, type Observation } from '#core/engine.ts';
 import type { Machine, ServiceSpec } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
+import { leasedResolver } from '#engines/dhcp-client/lease.ts';
 import { firstUser, imagesFolder } from '#engines/image/image.ts';
 import { canonical } from '#lib/hash.ts';
 import { cgroupTop, readUsage } from './cgroup.ts';
@@ -81,9 +82,15 @@ async function writeBundle(machine: Machine, input: SandboxInput, place: Sandbox
   const netns = `/run/netns/${machine.namespace(input.namespace)}`;
   await machine.writeFile(`${place.bundle}/config.json`, renderConfig(input, { place, netns }), 0o600);
   await machine.writeFile(`${place.bundle}/handed/hosts`, renderHosts(input), 0o644);
-  await machine.writeFile(`${place.bundle}/handed/resolv.conf`, renderResolver(input.resolver), 0o644);
+  await machine.writeFile(`${place.bundle}/handed/resolv.conf`, await resolverOf(machine, input), 0o644);
   await machine.writeFile(`${place.bundle}/handed/authority.crt`, await machine.authority.certificate(), 0o644);
   await machine.writeFile(`${place.bundle}/handed/startup-script`, input.startupScript ?? '', 0o755);
+}
+
+async function resolverOf(machine: Machine, { namespace, resolver }: SandboxInput): Promise<string> {
+  const { leasedOn } = resolver;
+  const leased = leasedOn === undefined ? undefined : await leasedResolver(machine, { namespace, interface: leasedOn });
+  return leased ?? renderResolver(resolver);
 }
 
 function serviceOf(machine: Machine, input: SandboxInput, place: SandboxPlace, lower: string): ServiceSpec {
@@ -209,5 +216,10 @@ export const sandboxEngine = defineEngine<SandboxInput>({
   apply,
   remove,
   discard,
+  // A host takes the new one over at its next boot; the one before is good for more than a year then.
+  async due(machine, { input }) {
+    const handed = await readText(`${placeOf(machine, input.name).bundle}/handed/authority.crt`);
+    return handed === (await machine.authority.certificate()) ? undefined : 'the certificate authority was renewed';
+  },
   observe,
 });

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import type { Machine } from '#core/machine.ts';
 import { imagePath } from '#engines/image/image.ts';
-import { Address, NamespaceName } from '#engines/schemas.ts';
+import { Address, InterfaceName, NamespaceName } from '#engines/schemas.ts';
 import { hashOf, shortName } from '#lib/hash.ts';
 
 /** What goes into a generated line of a file inside the instance. */
-const plainWord = z.string().regex(/^[A-Za-z0-9._:/-]{1,253}$/, 'letters, digits, dots, colons and dashes');
+const plainWord = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._:-]{0,252}$/, 'letters, digits, dots, colons and dashes');
 
 export const HostEntry = z.strictObject({
   address: Address,
@@ -43,11 +43,20 @@ export const SandboxInput = z.strictObject({
     .strictObject({
       address: Address,
       search: z.array(plainWord).max(6).describe('Domains that are tried for short names.'),
+      leasedOn: InterfaceName.optional().describe(
+        'What the lease of this interface says counts, as soon as there is one.',
+      ),
     })
     .describe('Goes to /etc/resolv.conf on every boot.'),
   hosts: z.array(HostEntry).max(1000).optional().describe('Further lines of /etc/hosts.'),
   environment: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/), z.string().max(4096))
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/),
+      z
+        .string()
+        .max(4096)
+        .regex(/^[^\0]*$/),
+    )
     .optional()
     .describe('Environment of its first process and of commands run in it.'),
 });

@@ -7,6 +7,7 @@ import {
   LOCKED_FOR_GOOD,
   markOfPassword,
   membersOf,
+  placeOfPassword,
   placesOf,
   type TreeEntry,
   userAttributes,
@@ -22,7 +23,7 @@ type Attributes = Readonly<Record<string, readonly string[]>>;
 export async function converge(
   client: Client,
   input: SlapdInput,
-  it: { readonly open: (sealed: string) => string; readonly decoy: string },
+  it: { readonly open: (sealed: string, place: string) => string; readonly decoy: string },
 ): Promise<void> {
   const there = await entriesBelow(client, input.baseDn);
   for (const entry of frame(input)) await ensure(client, there, entry);
@@ -112,8 +113,16 @@ const sameValues = (a: readonly string[], b: readonly string[]): boolean =>
 
 async function ensureUser(
   client: Client,
-  { baseDn }: SlapdInput,
-  { user, there, open }: { readonly user: SlapdUser; readonly there: There; readonly open: (sealed: string) => string },
+  { baseDn, directory }: SlapdInput,
+  {
+    user,
+    there,
+    open,
+  }: {
+    readonly user: SlapdUser;
+    readonly there: There;
+    readonly open: (sealed: string, place: string) => string;
+  },
 ): Promise<void> {
   const dn = userDn(baseDn, user.name);
   const before = there.get(norm(dn));
@@ -125,7 +134,10 @@ async function ensureUser(
   await ensure(client, old === undefined ? new Map() : there, { dn, attributes: userAttributes(user) });
   const mark = markOfPassword(user);
   if (mark !== undefined && valuesOf(old, 'vaubanInitialPassword')[0] !== mark) {
-    await replace(client, dn, old, { userPassword: [open(user.password ?? '')], vaubanInitialPassword: [mark] });
+    await replace(client, dn, old, {
+      userPassword: [open(user.password ?? '', placeOfPassword(directory, user.name))],
+      vaubanInitialPassword: [mark],
+    });
     // In a step of its own: the overlay has an opinion about this when the password changes.
     await setReset(client, dn, user.mustChangePassword);
   }

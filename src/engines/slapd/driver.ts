@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry } from 'ldapts';
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Observation } from '#core/engine.ts';
-import type { Machine } from '#core/machine.ts';
+import type { FileAccess, Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
-import { must } from '#core/run.ts';
+import { must, removeTree } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
 import { converge, valuesOf } from './converge.ts';
 import { SlapdInput } from './input.ts';
@@ -26,26 +27,26 @@ export const slapdEngine = defineEngine<SlapdInput>({
     const scratch = `${machine.run}/slapd-check-${randomBytes(4).toString('hex')}`;
     try {
       await must(machine, wanted.id, ['install', '-d', '-m', '0711', machine.run]);
-      await makeFolder(machine, wanted, scratch);
-      await makeFolder(machine, wanted, `${scratch}/data`);
+      await machine.makeFolder(scratch, { mode: 0o711 });
+      await machine.makeFolder(`${scratch}/data`, ownFolder(machine));
       await load(machine, wanted, { folder: `${scratch}/config`, data: `${scratch}/data` });
     } finally {
-      await rm(scratch, { recursive: true, force: true });
+      await removeTree(machine, wanted.id, scratch);
     }
   },
 
   async apply(machine, wanted) {
     const paths = slapdPaths(machine, wanted.input.directory);
-    await makeFolder(machine, wanted, paths.folder);
-    await makeFolder(machine, wanted, paths.data);
+    // What it names its folders by is root's: slapd itself can put nothing in their place.
+    for (const it of [dirname(paths.folder), paths.folder, dirname(paths.runFolder)])
+      await machine.makeFolder(it, { mode: 0o711 });
+    await machine.makeFolder(paths.data, ownFolder(machine));
     const { directory, edge } = machine.users;
-    const owner = ['-o', String(directory.uid), '-g', String(edge.gid)];
-    await must(machine, wanted.id, ['install', '-d', '-m', '0711', `${machine.run}/directory`]);
-    await must(machine, wanted.id, ['install', '-d', ...owner, '-m', '0710', paths.runFolder]);
+    await machine.makeFolder(paths.runFolder, { mode: 0o710, uid: directory.uid, gid: edge.gid });
     const config = configFolder(machine, wanted, paths);
     if (!existsSync(config)) {
       const fresh = `${paths.folder}/new`;
-      await rm(fresh, { recursive: true, force: true });
+      await removeTree(machine, wanted.id, fresh);
       await load(machine, wanted, { folder: fresh, data: paths.data });
       await rename(fresh, config);
     }
@@ -59,22 +60,22 @@ export const slapdEngine = defineEngine<SlapdInput>({
     await answering(machine, wanted, paths);
     // Nobody's account has a password that nobody knows.
     const decoy = randomBytes(32).toString('base64url');
-    await asOurselves(paths.socket, (client) =>
-      converge(client, wanted.input, { open: (sealed) => machine.unseal(sealed), decoy }),
-    ).catch((error: unknown) => {
-      throw refusal(wanted, error);
-    });
-    await removeOtherConfigs(paths, config);
+    await asOurselves(paths.socket, (client) => converge(client, wanted.input, { open: machine.unseal, decoy })).catch(
+      (error: unknown) => {
+        throw refusal(wanted, error);
+      },
+    );
+    await removeOtherConfigs(machine, wanted, config);
   },
 
   async remove(machine, held) {
     await machine.supervisor.remove(serviceOf(held));
-    await rm(slapdPaths(machine, held.input.directory).runFolder, { recursive: true, force: true });
+    await removeTree(machine, held.id, slapdPaths(machine, held.input.directory).runFolder);
   },
 
   /** Everybody's passwords: they are nowhere else. */
   async discard(machine, held) {
-    await rm(slapdPaths(machine, held.input.directory).folder, { recursive: true, force: true });
+    await removeTree(machine, held.id, slapdPaths(machine, held.input.directory).folder);
   },
 
   /** The configuration that runs, and what was declared of people and groups; not what people change themselves. */
@@ -104,7 +105,7 @@ export const slapdEngine = defineEngine<SlapdInput>({
   /** The configuration is made anew; people and their passwords stay, and what was declared of them is put right. */
   async repair(machine, held) {
     await machine.supervisor.remove(serviceOf(held));
-    await removeOtherConfigs(slapdPaths(machine, held.input.directory), '');
+    await removeOtherConfigs(machine, held, '');
     await slapdEngine.apply(machine, held, undefined);
   },
 
@@ -127,11 +128,7 @@ const asDirectory = ({ users }: Machine): readonly string[] => [
   ...['--clear-groups', '--inh-caps=-all', '--no-new-privs', '--'],
 ];
 
-const makeFolder = async (machine: Machine, { id }: Artifact<SlapdInput>, folder: string): Promise<void> => {
-  const { uid, gid } = machine.users.directory;
-  await must(machine, id, ['install', '-d', '-m', '0711', folder.slice(0, folder.lastIndexOf('/'))]);
-  await must(machine, id, ['install', '-d', '-o', String(uid), '-g', String(gid), '-m', '0700', folder]);
-};
+const ownFolder = ({ users }: Machine): FileAccess => ({ mode: 0o700, ...users.directory });
 
 /** A folder for each configuration: one that is half made is never started, and another one means a restart. */
 const configFolder = (machine: Machine, { input }: Artifact<SlapdInput>, { folder, data }: SlapdPaths): string => {
@@ -139,10 +136,11 @@ const configFolder = (machine: Machine, { input }: Artifact<SlapdInput>, { folde
   return `${folder}/config.${hashOf(text).slice(0, 16)}`;
 };
 
-async function removeOtherConfigs({ folder }: SlapdPaths, keep: string): Promise<void> {
+async function removeOtherConfigs(machine: Machine, { id, input }: Artifact<SlapdInput>, keep: string): Promise<void> {
+  const { folder } = slapdPaths(machine, input.directory);
   for (const name of await readdir(folder).catch(() => [])) {
     const path = `${folder}/${name}`;
-    if (name.startsWith('config.') && path !== keep) await rm(path, { recursive: true, force: true });
+    if (name.startsWith('config.') && path !== keep) await removeTree(machine, id, path);
   }
 }
 
@@ -152,7 +150,7 @@ async function load(
   wanted: Artifact<SlapdInput>,
   it: { readonly folder: string; readonly data: string },
 ): Promise<void> {
-  await makeFolder(machine, wanted, it.folder);
+  await machine.makeFolder(it.folder, ownFolder(machine));
   const text = renderConfig(wanted.input, { data: it.data, edgeUid: machine.users.edge.uid });
   for (const argv of [
     ['slapadd', '-n', '0', '-F', it.folder],

@@ -1,5 +1,5 @@
 import { hashOf } from '#lib/hash.ts';
-import { isSealed, markOf } from '#lib/seal.ts';
+import { isSealed, markOf, placeOf } from '#lib/seal.ts';
 import type { SlapdGroup, SlapdInput, SlapdUser } from './input.ts';
 
 /** How a directory is laid out, and the entries that it must have. Pure. */
@@ -85,6 +85,10 @@ export const groupAttributes = (it: SlapdGroup): TreeEntry['attributes'] => ({
 
 export const membersOf = (baseDn: string, it: SlapdGroup): readonly string[] =>
   [...it.members.map((name) => userDn(baseDn, name)), ...it.groups.map((name) => groupDn(baseDn, name))].sort();
+
+/** Where a first password was sealed: users are of the project of their directory. */
+export const placeOfPassword = (directory: string, user: string): string =>
+  placeOf(`${directory.split('.')[0]}/user/${user}`, 'password');
 
 /** Tells which first password an entry was given, without telling the password. */
 export const markOfPassword = ({ name, password }: SlapdUser): string | undefined =>

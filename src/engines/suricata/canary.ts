@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Machine } from '#core/machine.ts';
+import { openRegular } from '../regular.ts';
 import type { SuricataInput } from './input.ts';
 import { canaryMark, isCanary } from './render.ts';
 
@@ -87,7 +88,7 @@ async function tailOf(path: string): Promise<() => Promise<string[]>> {
   let offset = before?.size ?? 0;
   let rest = '';
   return async () => {
-    const file = await open(path, 'r').catch(() => undefined);
+    const file = await openRegular(path);
     if (file === undefined) return [];
     try {
       const now = await file.stat();

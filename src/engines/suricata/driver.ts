@@ -5,6 +5,7 @@ import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Observation } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
+import { removeTree } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
 import { flyCanary } from './canary.ts';
 import { confined, filesOf, makeFolders, rulesHash, writeFiles } from './files.ts';
@@ -12,8 +13,10 @@ import { SuricataInput } from './input.ts';
 import { pathsOf, type SuricataPaths, shortOf } from './paths.ts';
 import { hasNewAlerts } from './pending.ts';
 import { rejection, reservedLines } from './rejection.ts';
+import { capturedAt, captureWords } from './render.ts';
 import { rotate } from './rotation.ts';
 import { openSocket, type SuricataSocket } from './socket.ts';
+import { hangsIn, watchedWords } from './watch.ts';
 
 /** Milliseconds: for the first answer of a new engine, for a reload (large rule sets take long), for the canary. */
 const patience = { start: 60_000, reload: 300_000, canary: 10_000 } as const;
@@ -44,7 +47,7 @@ export const suricataEngine = defineEngine<SuricataInput>({
       const { code, stdout, stderr } = await machine.exec(argv, { timeout: patience.reload });
       if (code !== 0) throw rejection(input.name, `${stdout}\n${stderr}`);
     } finally {
-      await rm(scratch, { recursive: true, force: true });
+      await removeTree(machine, wanted.id, scratch);
     }
   },
 
@@ -64,15 +67,9 @@ export const suricataEngine = defineEngine<SuricataInput>({
       name: shortOf(input),
       namespace: input.namespace,
       argv: [
+        ...watchedWords(input, paths.hung),
         ...confined(input),
-        'suricata',
-        '-c',
-        paths.config,
-        '-l',
-        paths.logs,
-        '--af-packet',
-        '--runmode',
-        'workers',
+        ...['suricata', '-c', paths.config, '-l', paths.logs, ...captureWords(input), '--runmode', 'workers'],
       ],
       // Another configuration makes another definition, and only that makes a restart.
       env: { VAUBAN_CONFIGURATION: hashOf(files.config) },
@@ -82,15 +79,15 @@ export const suricataEngine = defineEngine<SuricataInput>({
     await settle(machine, wanted, { paths, fresh, reloads });
   },
 
-  async remove(machine, { input }) {
+  async remove(machine, { id, input }) {
     const paths = pathsOf(machine, input);
     await machine.supervisor.remove(shortOf(input), 10_000);
-    await rm(paths.folder, { recursive: true, force: true });
+    await removeTree(machine, id, paths.folder);
   },
 
   /** Events and packets: whoever follows them goes on where it was when the endpoint comes back. */
-  async discard(machine, { input }) {
-    await rm(pathsOf(machine, input).logs, { recursive: true, force: true });
+  async discard(machine, { id, input }) {
+    await removeTree(machine, id, pathsOf(machine, input).logs);
   },
 
   async observe(machine, held) {
@@ -102,7 +99,10 @@ export const suricataEngine = defineEngine<SuricataInput>({
     try {
       return await measure(machine, held, paths, status.pid);
     } catch (error) {
-      const detail = `Suricata does not answer yet: ${error instanceof Error ? error.message : error}`;
+      const { lastHang } = await hangsIn(paths.hung);
+      const hung = Date.now() / 1000 - lastHang < 600;
+      const since = hung ? `Suricata hung at ${new Date(lastHang * 1000).toISOString()} and starts anew; ` : '';
+      const detail = `${since}Suricata does not answer yet: ${error instanceof Error ? error.message : error}`;
       return { artifact: held.id, state: 'pending', detail, values: {} };
     }
   },
@@ -127,7 +127,8 @@ async function settle(machine: Machine, { input }: Artifact<SuricataInput>, chan
     }
     await refuseFailedRules(socket, input);
     const pid = await pidOf(machine, input);
-    await prove(machine, input, { paths, pid, socket });
+    // A gateway's filter hands over only once the engine is there; the next look proves it.
+    if (input.inline === undefined) await prove(machine, input, { paths, pid, socket });
     await machine.writeFile(paths.loaded, fresh, 0o600);
   } finally {
     socket.close();
@@ -143,7 +144,7 @@ async function answering(machine: Machine, input: SuricataInput, paths: Suricata
     let socket: SuricataSocket | undefined;
     try {
       socket = await openSocket(paths.socket);
-      for (const iface of input.interfaces) await socket.ask('iface-stat', { iface });
+      for (const iface of capturedAt(input)) await socket.ask('iface-stat', { iface });
       return socket;
     } catch (error) {
       socket?.close();
@@ -216,7 +217,7 @@ interface Proof {
 
 /** Sends a canary and remembers the process that saw it. */
 async function prove(machine: Machine, input: SuricataInput, { paths, pid, socket }: Proof): Promise<void> {
-  const [iface = ''] = input.interfaces;
+  const [iface = ''] = capturedAt(input);
   const before = await packetsOf(socket, iface);
   const sighting = await flyCanary(machine, input, paths.eve, patience.canary);
   if (sighting.seen) {
@@ -232,7 +233,9 @@ async function prove(machine: Machine, input: SuricataInput, { paths, pid, socke
       `meanwhile ${counted} packets came in on ${iface}${sighting.error === undefined ? '' : `; sending failed: ${sighting.error}`}`,
     fix:
       counted === 0
-        ? `Nothing arrives from the mirror: see the link to ${iface} and the route to ${address} in ${from}.`
+        ? input.inline === undefined
+          ? `Nothing arrives from the mirror: see the link to ${iface} and the route to ${address} in ${from}.`
+          : `The filter hands nothing over to ${iface}: apply again; \`vauban doctor\` shows what this machine lacks.`
         : 'The engine gets packets but raises no alert: see the log of the service.',
   });
 }
@@ -249,7 +252,7 @@ const statsOf = async (socket: SuricataSocket, iface: string): Promise<Interface
 const packetsOf = async (socket: SuricataSocket, iface: string): Promise<number> => (await statsOf(socket, iface)).pkts;
 
 /**
- * Counters by collector under `endpoint/collector`. An engine that was restarted meanwhile must prove itself again. So
+ * Counters by collector under `endpoint/collector`; of a gateway's inspection, which has none, under its name. An engine that was restarted meanwhile must prove itself again. So
  * must one that has raised alerts: the canaries push the packets of these, which the engine still buffers, onto the disk.
  */
 async function measure(
@@ -261,9 +264,9 @@ async function measure(
   const socket = await openSocket(paths.socket);
   try {
     const values: Record<string, Record<string, number>> = {};
-    for (const iface of input.interfaces) {
+    for (const iface of capturedAt(input)) {
       const stats = await statsOf(socket, iface);
-      values[`${input.name}/${iface}`] = {
+      values[input.inline === undefined ? `${input.name}/${iface}` : input.name] = {
         packets: stats.pkts,
         drops: stats.drop,
         invalidChecksums: stats['invalid-checksums'],
@@ -272,9 +275,11 @@ async function measure(
     const ruleset = await rulesetOf(socket);
     const reloads = (await socket.ask('ruleset-reload-time')) as readonly { last_reload?: string }[];
     values[input.name] = {
+      ...values[input.name],
       uptimeSeconds: Number(await socket.ask('uptime')),
       rulesLoaded: ruleset.rules_loaded,
       rulesFailed: ruleset.rules_failed,
+      ...(input.inline?.mode === 'verdicts' ? await hangsIn(paths.hung) : {}),
       lastReload: Math.floor(Date.parse((reloads[0]?.last_reload ?? '').replace(/(\d\d)$/, ':$1')) / 1000) || 0,
     };
     const unproved = (await textOf(paths.proved)) !== String(pid ?? '');

@@ -23,6 +23,8 @@ export interface SuricataPaths {
   readonly loaded: string;
   /** Process id that a canary has proved to see its traffic. */
   readonly proved: string;
+  /** When it hung: seconds since 1970, a line each. */
+  readonly hung: string;
   readonly socket: string;
   /** Events and packets; stays. Mode 2750, group of the control user. */
   readonly logs: string;
@@ -57,6 +59,7 @@ export function pathsOf(places: Places, input: Pick<SuricataInput, 'name'>): Sur
     references: `${folder}/reference.config`,
     loaded: `${folder}/loaded`,
     proved: `${folder}/proved`,
+    hung: `${folder}/hung`,
     socket: `${folder}/live/control.sock`,
     logs,
     eve: `${logs}/eve.json`,

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { openRegular } from '../regular.ts';
 import { canarySid } from './render.ts';
 
 interface Position {
@@ -16,7 +16,7 @@ const canary = `"signature_id":${String(canarySid).slice(0, 5)}`;
 
 /** Whether an EVE file holds alerts, other than of canaries, that it did not hold when it was asked about before. */
 export async function hasNewAlerts(path: string): Promise<boolean> {
-  const file = await open(path, 'r').catch(() => undefined);
+  const file = await openRegular(path);
   if (file === undefined) return false;
   try {
     const { ino: inode, size } = await file.stat();

@@ -24,6 +24,7 @@ const input: SuricataInput = SuricataInput.parse({
   trafficLogs: true,
   pack: null,
   siteRules: '',
+  without: [],
   homeNetworks: ['192.168.10.0/24', '10.0.0.0/8'],
   proxies: ['130.211.0.1'],
   canary: { address: '192.0.2.53', port: 7, from: 'net-cloud-ids' },

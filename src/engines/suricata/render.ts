@@ -56,6 +56,37 @@ const collector = (name: string, index: number): string => `  - interface: ${nam
     disable-promisc: yes
     checksum-checks: no`;
 
+const oneWay = `  # A mirror may show one direction only, or a session that began before the engine did.
+  async-oneside: yes`;
+const bothWays = '  # A session may have begun before the engine did.';
+
+/**
+ * Where packets come from. A packet that cannot be inspected, because memory is full or it makes no sense as what it says
+ * to be, passes: what nobody is there to inspect is the filter's business.
+ */
+function captureText({ inline, interfaces }: SuricataInput): string {
+  switch (inline?.mode) {
+    case undefined:
+      return `capture: { disable-offloading: false }\naf-packet:\n${interfaces.map(collector).join('\n')}`;
+    case 'copies':
+      return `nflog: [ { group: ${inline.number}, buffer-size: 131072, qthreshold: 1, qtimeout: 1, max-size: 1048576 } ]`;
+    case 'verdicts':
+      return 'nfq: { mode: accept, batchcount: 1, fail-open: no }\nexception-policy: ignore';
+  }
+}
+
+/** How the engine is told where packets come from. */
+export function captureWords({ inline }: SuricataInput): readonly string[] {
+  if (inline === undefined) return ['--af-packet'];
+  return inline.mode === 'copies' ? ['--nflog'] : ['-q', String(inline.number)];
+}
+
+/** What the engine calls the place where packets come from first. */
+export function capturedAt({ inline, interfaces }: SuricataInput): readonly string[] {
+  if (inline === undefined) return interfaces;
+  return [inline.mode === 'copies' ? String(inline.number) : `NFQ#${inline.number}`];
+}
+
 /**
  * The whole configuration. Measured, and not to be changed without measuring: block-size (64 KB super-packets are cut
  * off by the default), the three checksum settings (every mirrored packet has a wrong one), block-timeout (latency).
@@ -104,9 +135,7 @@ ${input.trafficLogs ? '        - flow\n' : ''}  - pcap-log:
       honor-pass-rules: yes
 unix-command: { enabled: yes, filename: "${paths.socket}" }
 runmode: workers
-capture: { disable-offloading: false }
-af-packet:
-${input.interfaces.map(collector).join('\n')}
+${captureText(input)}
 app-layer:
   protocols:
     http:
@@ -128,8 +157,7 @@ app-layer:
 stream:
   memcap: 64mb
   checksum-validation: no
-  # A mirror may show one direction only, or a session that began before the engine did.
-  async-oneside: yes
+${input.inline?.mode === 'verdicts' ? bothWays : oneWay}
   midstream: yes
   reassembly: { memcap: 128mb, depth: 1mb, randomize-chunk-size: no }
 flow: { memcap: 64mb, hash-size: 16384, prealloc: 1000 }

@@ -13,6 +13,9 @@ interface Answer {
   readonly message?: unknown;
 }
 
+/** Characters of an answer: whoever has taken the engine over shall not fill the agent's memory. */
+const LONGEST = 16_000_000;
+
 /** Connects and agrees on the protocol's version. Throws when nobody listens. */
 export async function openSocket(path: string): Promise<SuricataSocket> {
   const socket = await connected(path);
@@ -54,6 +57,7 @@ function lines(socket: Socket): { next(timeout: number): Promise<Answer> } {
   let wake = () => {};
   socket.setEncoding('utf8').on('data', (text: string) => {
     buffer += text;
+    if (buffer.length > LONGEST) socket.destroy();
     wake();
   });
   socket.on('close', () => wake());

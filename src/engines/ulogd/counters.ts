@@ -2,8 +2,8 @@
 export interface GroupCounters {
   /** Packets that wait in the kernel. */
   readonly waiting: number;
-  /** Packets that were lost because the reader was too slow, since it was started. */
-  readonly dropped: number;
+  /** Messages, of up to 32 packets each, that were lost because the reader was too slow, since it was started. How many packets, the kernel does not say. */
+  readonly lostMessages: number;
 }
 
 /**
@@ -16,7 +16,7 @@ export function groupCounters(group: number, groups: string, sockets: string): G
   const [, port, waiting = '0'] = row;
   const netfilter = '12';
   const socket = rows(sockets).find(([, family, owner]) => family === netfilter && owner === port);
-  return { waiting: Number(waiting), dropped: Number(socket?.[8] ?? 0) };
+  return { waiting: Number(waiting), lostMessages: Number(socket?.[8] ?? 0) };
 }
 
 const rows = (text: string): readonly (readonly string[])[] =>

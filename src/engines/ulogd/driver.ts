@@ -90,11 +90,10 @@ async function prepareLog(
   { folder, log }: UlogdPaths,
   owner = 'root',
 ): Promise<void> {
-  const ownership = ['-o', owner, '-g', String(machine.users.control.gid)];
-  await must(machine, id, ['install', '-d', ...ownership, '-m', '2750', folder]);
-  if ((await sizeOf(log)) === undefined) {
-    await must(machine, id, ['install', ...ownership, '-m', '0640', '/dev/null', log]);
-  }
+  const { stdout } = await must(machine, id, ['id', '-u', owner]);
+  const its = { uid: Number(stdout), gid: machine.users.control.gid };
+  await machine.makeFolder(folder, { mode: 0o2750, ...its });
+  if ((await sizeOf(log)) === undefined) await machine.writeFile(log, '', { mode: 0o640, ...its });
 }
 
 async function removeFiles({ config, log, older }: UlogdPaths): Promise<void> {

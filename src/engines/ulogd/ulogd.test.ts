@@ -108,7 +108,7 @@ test('the kernel tells how many packets wait and how many were lost', () => {
 00000000e544b072 12  0          00000000 0        0        0     2        0        79573
 0000000004f6e22e 12  17481      00000000 0        0        0     2        41       79579
 `;
-  expect(groupCounters(7, groups, sockets)).toEqual({ waiting: 3, dropped: 41 });
-  expect(groupCounters(9, groups, sockets)).toEqual({ waiting: 0, dropped: 0 });
+  expect(groupCounters(7, groups, sockets)).toEqual({ waiting: 3, lostMessages: 41 });
+  expect(groupCounters(9, groups, sockets)).toEqual({ waiting: 0, lostMessages: 0 });
   expect(groupCounters(8, groups, sockets)).toBeUndefined();
 });
