@@ -15,7 +15,10 @@ export interface Edge {
   readonly input: () => EdgeInput;
   /** Told after another input has come into force. */
   readonly onInput: (listener: (input: EdgeInput, before: EdgeInput) => void) => void;
-  readonly paths: Pick<EdgePaths, 'run' | 'spoe' | 'web' | 'operator' | 'runtime' | 'state' | 'keys'>;
+  readonly paths: Pick<
+    EdgePaths,
+    'run' | 'spoe' | 'web' | 'operator' | 'vpn' | 'portal' | 'runtime' | 'state' | 'keys'
+  >;
   readonly database: DatabaseSync;
   readonly sessions: Sessions;
   readonly people: People;

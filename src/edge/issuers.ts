@@ -7,6 +7,8 @@ export interface TokenIssuer {
   readonly keys: JWTVerifyGetKey;
   /** Domains that it may vouch for; none: all. */
   readonly allowedDomains: readonly string[];
+  /** Clients registered there whose tokens count, besides our own. */
+  readonly clients?: readonly string[];
   /** Whether a token must say that its address is verified. */
   readonly requireVerifiedEmail: boolean;
 }

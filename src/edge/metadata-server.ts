@@ -9,6 +9,8 @@ import { tagOf, waitingOf } from './metadata-wait.ts';
 
 /** Requests of one host that may wait for a change at the same time. */
 const WAITING = 20;
+/** Connections at the same time: of one host, and of all of the network, each of which has a few. */
+export const CONNECTIONS = { each: 64, all: 4096 } as const;
 /** Milliseconds that a timer can wait. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -65,7 +67,7 @@ class Content {
 export function metadataServer(file: string): Server {
   const content = new Content(file);
   const waiting = new Map<string, number>();
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 5000 }, (request, response) => {
     const found = answerTo(request, content);
     const wait = found.status === 200 ? waitingOf(request.url ?? '/') : undefined;
     const known = wait?.known ?? tagOf(found);
@@ -74,8 +76,26 @@ export function metadataServer(file: string): Server {
     else answerLater({ request, response, content, waiting }, { timeout: wait.timeout, known });
   });
   server.requestTimeout = 10_000;
-  server.maxConnections = 1000;
+  server.headersTimeout = 10_000;
+  server.maxConnections = CONNECTIONS.all;
+  share(server);
   return server;
+}
+
+/** No host gets more connections than its share, whatever it does with them. */
+function share(server: Server): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const from = socket.remoteAddress ?? '';
+    const count = (open.get(from) ?? 0) + 1;
+    open.set(from, count);
+    socket.once('close', () => {
+      const left = (open.get(from) ?? 1) - 1;
+      if (left > 0) open.set(from, left);
+      else open.delete(from);
+    });
+    if (count > CONNECTIONS.each) socket.destroy();
+  });
 }
 
 const addressOf = (request: IncomingMessage): string => request.socket.remoteAddress ?? '';

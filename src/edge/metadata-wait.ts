@@ -13,7 +13,7 @@ export interface Waiting {
 
 /** `?wait_for_change=true&last_etag=…&timeout_sec=…`; undefined for a request that is answered at once. */
 export function waitingOf(url: string): Waiting | undefined {
-  const query = new URL(url, 'http://metadata').searchParams;
+  const query = new URLSearchParams(url.replace(/^[^?]*/, ''));
   if (query.get('wait_for_change')?.toLowerCase() !== 'true') return undefined;
   const seconds = Number(query.get('timeout_sec') ?? patience.usual);
   const bounded = Number.isFinite(seconds) ? Math.min(patience.most, Math.max(0, seconds)) : patience.usual;

@@ -86,3 +86,26 @@ test('whoever waits for a change says what it knows and how long', () => {
   expect(tagOf(one)).toBe(tagOf(ask({ input: input(), lent: {} }, '/')));
   expect(tagOf(one)).not.toBe(tagOf(other));
 });
+
+test('a host finds the scopes and the address of its account, by both names; tokens are refused with a reason', () => {
+  const email = '1-compute@developer.gserviceaccount.com';
+  const scopes = ['https://www.googleapis.com/auth/compute.readonly', 'https://www.googleapis.com/auth/logging.write'];
+  const plain = input();
+  const [host] = plain.hosts;
+  if (host === undefined) return;
+  const having = { ...plain, hosts: [{ ...host, instance: { ...host.instance, serviceAccount: { email, scopes } } }] };
+  const base = '/computeMetadata/v1/instance/service-accounts/';
+  const told = (path: string, from: MetadataInput = having) => ask({ input: from, lent: {} }, `${base}${path}`);
+  expect(told('').body).toBe(`default/\n${email}/\n`);
+  for (const name of ['default', email]) {
+    expect(told(`${name}/email`).body).toBe(email);
+    expect(told(`${name}/scopes`).body).toBe(scopes.map((it) => `${it}\n`).join(''));
+    expect(JSON.parse(told(`${name}/?recursive=true`).body)).toEqual({ aliases: ['default'], email, scopes });
+    for (const what of ['token', 'identity?audience=x'])
+      expect(told(`${name}/${what}`)).toMatchObject({ status: 403, body: expect.stringContaining('no Google Cloud') });
+  }
+  expect(JSON.parse(told('default/scopes?alt=json').body)).toEqual(scopes);
+  expect(Object.keys(JSON.parse(told('?recursive=true').body) as object)).toEqual(['default', email]);
+  expect([told('other/token').status, told('default/token/x').status]).toEqual([404, 404]);
+  expect([told('', plain), told('default/token', plain)]).toMatchObject([{ status: 200, body: '' }, { status: 404 }]);
+});

@@ -39,6 +39,10 @@ export function sessionStore({ database, now, lifetime }: SessionStoreParts): Se
   const byKey = database.prepare('SELECT * FROM sessions WHERE key = ? AND expires > ?');
   const counted = database.prepare('SELECT count(*) AS n FROM sessions WHERE expires > ?');
   const sweep = database.prepare('DELETE FROM sessions WHERE expires <= ?');
+  const shift = database.prepare(
+    `UPDATE sessions SET created = created - :by, expires = expires - :by,
+       content = json_set(content, '$.authTime', json_extract(content, '$.authTime') - :by)`,
+  );
   const listeners = new Set<(ended: readonly Session[]) => void>();
   const seconds = (): number => Math.floor(now() / 1000);
   let created = 0;
@@ -78,6 +82,7 @@ export function sessionStore({ database, now, lifetime }: SessionStoreParts): Se
       if (ended.length > 0) for (const listener of listeners) listener(ended);
       return ended.length;
     },
+    age: (by) => void shift.run({ by }),
     onRevoked(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

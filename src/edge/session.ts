@@ -48,6 +48,8 @@ export interface Sessions {
   revoke(filter: SessionFilter): number;
   /** Told in the same turn in which sessions end. */
   onRevoked(listener: (ended: readonly Session[]) => void): () => void;
+  /** The clock went back by so many seconds: every session began, and ends, so much earlier by it. */
+  age(seconds: number): void;
   count(): number;
 }
 

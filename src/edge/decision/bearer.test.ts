@@ -77,6 +77,13 @@ test('another provider vouches for no other organisation than that of the addres
   expect(found).not.toMatchObject({ id: alice.subject });
 });
 
+test('clients of another provider count where they are registered, and only there', async () => {
+  partner = { allowedDomains: ['partner.example'], clients: ['their-command-line'] };
+  const claims = { sub: '1', email: 'eve@partner.example', aud: 'their-command-line' };
+  expect(await judge(claims)).toMatchObject({ subject: { email: 'eve@partner.example' } });
+  expect(await judge({ ...claims, iss: OWN, sub: '7' })).toMatchObject({ refused: 'token-audience' });
+});
+
 test('a token of our own provider counts as long as the account does', async () => {
   const claims = { iss: OWN, sub: '7', email: 'alice@example.com' };
   expect(await judge(claims)).toMatchObject({

@@ -84,7 +84,7 @@ async function judgeIdToken(token: string, iss: string, parts: BearerParts): Pro
   const { payload } = await jwtVerify(token, issuer.keys, {
     algorithms,
     issuer: iss,
-    audience: [...clientsOf(parts)],
+    audience: [...clientsOf(parts), ...(issuer.clients ?? [])],
     requiredClaims: ['exp', 'iat', 'sub', 'email'],
     clockTolerance: limits.skew,
     currentDate: new Date(parts.now),

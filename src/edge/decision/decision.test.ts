@@ -60,10 +60,14 @@ const sockets: Socket[] = [];
 let people: { now: Person | undefined; wait: Promise<void>; told: (change: { email?: string }) => void };
 let feed: (next: EdgeInput) => void;
 let edge: Edge;
+/** Milliseconds by which the clock is wrong. */
+let step = 0;
+const now = (): number => Date.now() + step;
 
 beforeEach(async () => {
   folder = mkdtempSync(`${tmpdir()}/vauban-decision-`);
   commands.splice(0);
+  step = 0;
   runtime = createServer((socket) => {
     sockets.push(socket);
     socket
@@ -109,17 +113,19 @@ beforeEach(async () => {
       runtime: `${folder}/runtime.sock`,
       state: folder,
       keys: '',
+      vpn: '',
+      portal: '',
       operator: '',
     },
     database,
-    sessions: sessionStore({ database, now: () => Date.now(), lifetime: () => 86_400 }),
+    sessions: sessionStore({ database, now, lifetime: () => 86_400 }),
     people: source,
     issuers: noIssuers,
     web: webOf(() => {}),
     log: () => {},
-    now: () => Date.now(),
+    now,
   };
-  part = await startDecision(edge, keyRing(`${folder}/keys.json`, Date.now), memoryPlaces('/maps'));
+  part = await startDecision(edge, keyRing(`${folder}/keys.json`, now), memoryPlaces('/maps'));
   while (commands.length < 2) await new Promise((done) => setTimeout(done, 10));
 });
 
@@ -230,3 +236,45 @@ test('a service that nobody declared, and a question about none, let nobody in',
   expect(await ask(signIn(), 'other')).toMatchObject({ verdict: 'deny', reason: 'service-unknown' });
   expect(await ask(signIn(), '')).toMatchObject({ verdict: 'deny' });
 });
+
+const HOUR = 3_600_000;
+/** The clock is looked at every second. */
+async function noticed(): Promise<void> {
+  const [before, since] = [epochOf('web'), commands.length];
+  for (let tries = 0; tries < 1000 && epochOf('web') === before; tries++)
+    await new Promise((done) => setTimeout(done, 10));
+  expect(commands.slice(since).some((it) => it.startsWith('clear map /maps/iap.even'))).toBe(true);
+}
+
+test('a clock that goes back makes nothing last longer: what was decided is forgotten, and sessions end when they would have', async () => {
+  const signed = { person: alice, host: 'app.example.com', authTime: Math.floor(now() / 1000), methods: ['pwd'] };
+  const [short, long] = [edge.sessions.create({ ...signed, seconds: 600 }), edge.sessions.create(signed)];
+  expect(await ask(short)).toMatchObject({ verdict: 'allow' });
+  step -= 5 * HOUR;
+  await noticed();
+  expect(await ask(short)).toMatchObject({ verdict: 'allow' });
+  // How long ago somebody has signed in is as long ago as before.
+  expect(now() / 1000 - (edge.sessions.find(long)?.authTime ?? 0)).toBeLessThan(60);
+  step += 601_000;
+  expect(await ask(short)).toMatchObject({ verdict: 'login', reason: 'session-unknown' });
+  expect(await ask(long)).toMatchObject({ verdict: 'allow' });
+  step += 24 * HOUR;
+  expect(await ask(long)).toMatchObject({ verdict: 'login', reason: 'session-unknown' });
+}, 30_000);
+
+test('a clock that goes forward ends what is over by it, and its way back brings nothing back for longer', async () => {
+  const cookie = signIn();
+  expect(await ask(cookie)).toMatchObject({ verdict: 'allow' });
+  step += 25 * HOUR;
+  expect(await ask(cookie)).toMatchObject({ verdict: 'login', reason: 'session-unknown' });
+  // Two looks, so that the step forward is the past.
+  await new Promise((done) => setTimeout(done, 2100));
+  const during = signIn();
+  step -= 25 * HOUR;
+  await noticed();
+  expect(await ask(cookie)).toMatchObject({ verdict: 'login' });
+  // Who signed in while the clock was ahead has their day, and no more.
+  expect(await ask(during)).toMatchObject({ verdict: 'allow' });
+  step += 24 * HOUR + 1000;
+  expect(await ask(during)).toMatchObject({ verdict: 'login' });
+}, 30_000);

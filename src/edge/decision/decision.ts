@@ -8,10 +8,10 @@ import { deniedPage } from '../pages/denied.ts';
 import { pageHeaders } from '../pages/page.ts';
 import { type DecideParts, type Decision, decide, type ServicePolicies, servicePolicies } from './decide.ts';
 import type { KeyRing } from './keys.ts';
-import { LastingRequests } from './lasting.ts';
 import { Memory, type MemoryPlaces } from './memory.ts';
 import { type Answer, type Question, questionOf, shapeOf } from './question.ts';
 import { Refusals } from './refusals.ts';
+import { RunningRequests } from './running.ts';
 import { Workers } from './runtime/workers.ts';
 import { spoeAgent } from './spoe/agent.ts';
 import type { Message, SetVariable } from './spoe/frame.ts';
@@ -20,7 +20,7 @@ import { assertionFor } from './token-test.ts';
 /** Milliseconds: between two looks at the clock, and how far it may go backwards before that counts as a step. */
 const TICK = 1000;
 const STEP = 2000;
-/** Ticks between two looks for requests that have ended by themselves. */
+/** Ticks between two looks for tokens that nothing runs with any more. */
 const PRUNE = 60;
 
 export interface DecisionPart extends EdgePart {
@@ -44,7 +44,7 @@ class Deciding {
   readonly #keys: KeyRing;
   readonly #workers: Workers;
   readonly #memory: Memory;
-  readonly #lasting: LastingRequests;
+  readonly #running: RunningRequests;
   readonly #server: ReturnType<typeof spoeAgent>;
   readonly #stops: (() => void)[] = [];
   #policies: ServicePolicies;
@@ -60,11 +60,18 @@ class Deciding {
     };
     this.#workers = new Workers({
       socket: edge.paths.runtime,
-      onWorker: (run) => this.#memory.greet(run),
+      onWorker: (run) => {
+        this.#memory.greet(run);
+        // What was taken back while nobody was connected.
+        this.#endRefused(() => true);
+      },
       onFault,
     });
     this.#memory = new Memory({ pusher: this.#workers, places, now: edge.now });
-    this.#lasting = new LastingRequests(this.#workers);
+    this.#running = new RunningRequests({
+      ...{ workers: this.#workers, table: places.running },
+      isOver: async (it) => (await decide(it, this.#parts())).verdict !== 'allow',
+    });
     this.#server = spoeAgent({
       answer: (message) => this.#answer(message),
       onEngine: () => this.#workers.look(),
@@ -84,7 +91,7 @@ class Deciding {
     return {
       ...this.#counts,
       workers: this.#workers.count,
-      lasting: this.#lasting.count,
+      running: this.#running.count,
       sessions: this.#edge.sessions.count(),
     };
   }
@@ -103,7 +110,7 @@ class Deciding {
       edge.sessions.onRevoked((ended) => {
         const gone = new Set(ended.map((it) => it.key));
         this.#memory.forget(gone);
-        this.#endLasting((it) => gone.has(it.credential));
+        this.#report(this.#running.endSessions(gone));
       }),
       edge.people.onChange(({ email }) => {
         if (email === undefined) this.#renewAll();
@@ -129,12 +136,12 @@ class Deciding {
       touched.add(name);
       this.#memory.drop(name);
     }
-    this.#endLasting((it) => (touched.has(it.service) ? this.#isOver(it) : false));
+    this.#endRefused((it) => touched.has(it.service));
   }
 
   #renewAll(): void {
     for (const { name } of this.#policies.input.services) this.#memory.renew(name, this.#flagsOf(name));
-    this.#endLasting((it) => this.#isOver(it));
+    this.#endRefused(() => true);
   }
 
   #forgetPerson(email: string): void {
@@ -142,18 +149,15 @@ class Deciding {
     const sessions = this.#edge.sessions.list({ email: address }).map((it) => it.key);
     const keys = new Set([...sessions, ...this.#memory.credentialsOf(address)]);
     this.#memory.forget(keys);
-    this.#endLasting((it) => (keys.has(it.credential) ? this.#isOver(it) : false));
+    this.#endRefused((it) => keys.has(it.credential));
   }
 
-  /** Whether a request that goes on would be refused now. */
-  async #isOver(question: Question): Promise<boolean> {
-    return (await decide(question, this.#parts())).verdict !== 'allow';
+  #endRefused(concerns: (question: Question) => boolean): void {
+    this.#report(this.#running.endRefused(concerns));
   }
 
-  #endLasting(which: (question: Question) => boolean | Promise<boolean>): void {
-    this.#lasting
-      .end(which)
-      .catch((error: unknown) => this.#edge.log('fault', { at: 'lasting', message: String(error) }));
+  #report(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#edge.log('fault', { at: 'running', message: String(error) }));
   }
 
   #parts(): DecideParts {
@@ -174,7 +178,10 @@ class Deciding {
     ].join('');
   }
 
-  /** A clock that goes backwards would lengthen what HAProxy remembers. */
+  /**
+   * A clock that goes backwards would lengthen what HAProxy remembers, and every session. One that goes forwards shortens
+   * both, as time does while the machine sleeps.
+   */
   #keepTime(): () => void {
     let last = { wall: this.#edge.now(), steady: performance.now() };
     let ticks = 0;
@@ -184,11 +191,14 @@ class Deciding {
       last = next;
       if (gone < -STEP) {
         this.#edge.log('clock', { message: `the clock went back ${Math.round(-gone / 1000)} s`, effect: 'asked anew' });
+        // What was to last an hour more lasts an hour more, by whatever clock.
+        this.#edge.sessions.age(Math.ceil(-gone / 1000));
         this.#memory.clear();
         this.#renewAll();
       }
       this.#memory.tick();
-      if (++ticks % PRUNE === 0) void this.#lasting.prune().catch(() => {});
+      this.#report(this.#running.look());
+      if (++ticks % PRUNE === 0) void this.#running.prune().catch(() => {});
       if (this.#memory.isSweepDue) void this.#memory.sweep((it) => this.#workers.run(it)).catch(() => {});
     }, TICK);
     return () => clearInterval(timer);
@@ -227,8 +237,8 @@ class Deciding {
       levels: decision.levels.map((it) => `accessPolicies/${number}/accessLevels/${it}`),
     };
     const { assertion, isTest } = assertionFor(this.#keys, claims, { url: question.url, now: this.#edge.now() });
-    if (question.lasting) this.#lasting.add(question);
-    else if (!isTest && assertion !== undefined)
+    this.#running.asked(question);
+    if (!question.lasting && !isTest && assertion !== undefined)
       this.#remember(question, decision, { email, id: who.id, begun, assertion });
     const strip =
       question.kind === 'authorization' || question.kind === 'proxyAuthorization' ? question.kind : undefined;

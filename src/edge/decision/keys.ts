@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { replaceFile } from '#engines/kept-file.ts';
 
 /** Milliseconds: how long a key signs, and how long before that it is published, so that every cache has seen it. */
 const SIGNS = 14 * 86_400_000;
@@ -40,7 +41,7 @@ export function keyRing(path: string, now: () => number): KeyRing {
   const current = (): readonly StoredKey[] => {
     const next = rotated(keys, now());
     if (next !== keys) {
-      write(path, next);
+      replaceFile(path, JSON.stringify({ keys: next }));
       keys = next;
     }
     return keys;
@@ -103,9 +104,4 @@ function stored(path: string): readonly StoredKey[] {
   } catch {
     return [];
   }
-}
-
-function write(path: string, keys: readonly StoredKey[]): void {
-  writeFileSync(`${path}.new`, JSON.stringify({ keys }), { mode: 0o600, flush: true });
-  renameSync(`${path}.new`, path);
 }

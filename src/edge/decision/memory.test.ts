@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { Memory, type MemoryPlaces, SLOT } from './memory.ts';
 import { addToMap, type Command, setInTable, UnsafeWord } from './runtime/command.ts';
 
-const places: MemoryPlaces = { even: 'even', odd: 'odd', people: 'people', services: 'services', table: 'sessions' };
+const places: MemoryPlaces = {
+  ...{ even: 'even', odd: 'odd', people: 'people', services: 'services' },
+  ...{ table: 'sessions', running: 'running' },
+};
 
 /** What HAProxy 2.6 does with our commands, and finds by our rules. */
 class Model {

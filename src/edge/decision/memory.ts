@@ -23,6 +23,8 @@ export interface MemoryPlaces {
   readonly people: string;
   readonly services: string;
   readonly table: string;
+  /** The stick-table of what runs. */
+  readonly running: string;
 }
 
 /** Milliseconds of a slot. What is remembered in one lapses, spread out, in the next: after four to eight minutes. */

@@ -7,12 +7,17 @@ import type { People, Person } from '../people.ts';
 import { type DirectoryState, type Follower, follow } from './follower.ts';
 import { rollMemory } from './memory.ts';
 import { type ChangeVerdict, changePassword, type Verdict, verifyPassword } from './passwords.ts';
+import type { Roll } from './roll.ts';
 import { internalSource, remoteSource, type Source } from './source.ts';
 
 /** Everybody whom the directories know, with their passwords. */
 export interface Accounts extends People {
   /** As {@link People.find}, without waiting. */
   look(emailOrSubject: string): Person | undefined;
+  /** Addresses of those in these directories whose address begins with this before the `@`. */
+  called(name: string, directories: readonly string[]): readonly string[];
+  /** Everybody, those who are disabled too, with their groups. */
+  everybody(): readonly (Person & { readonly disabled: boolean })[];
   /** Of {@link Account}; undefined for who is not known just now, of whom nothing must be forgotten. */
   secondFactorReset(subject: string): number | undefined;
   /** Among these directories only; none: all. */
@@ -106,6 +111,11 @@ export function accountsOf(parts: AccountsParts): Accounts {
 
   return {
     look,
+    called: (name, directories) =>
+      list()
+        .filter((it) => directories.includes(it.source.name))
+        .flatMap((it) => [...it.roll().accounts.keys()].filter((email) => email.startsWith(`${name}@`))),
+    everybody: () => list().flatMap((it) => everybodyIn(it.roll(), it.source.name)),
     secondFactorReset(subject) {
       const person = look(subject);
       const holder = person && followers.get(person.provider)?.follower.roll().accounts.get(person.email);
@@ -144,6 +154,13 @@ export function accountsOf(parts: AccountsParts): Accounts {
       await Promise.all([...followers.values()].map(({ follower }) => follower.stop()));
     },
   };
+}
+
+function everybodyIn({ people, accounts, disabled }: Roll, provider: string): (Person & { disabled: boolean })[] {
+  return [...accounts.values()].map(({ email, subject, displayName }) => {
+    const person = people.get(email) ?? disabled.get(email) ?? { email, subject, displayName, provider, groups: [] };
+    return { ...person, disabled: !people.has(email) };
+  });
 }
 
 async function withReader<T>(

@@ -29,7 +29,13 @@ export function rollMemory(database: DatabaseSync): RollMemory {
         leftOut: string[];
       };
       const known = new Map(people);
-      const roll = { people: known, subjects: bySubject(known), accounts: new Map(accounts), leftOut };
+      const roll = {
+        people: known,
+        subjects: bySubject(known),
+        disabled: new Map(),
+        accounts: new Map(accounts),
+        leftOut,
+      };
       return { roll, readAt: row.at };
     },
     forget(directory) {

@@ -35,6 +35,8 @@ export interface Reading {
 export interface Roll {
   readonly people: ReadonlyMap<string, Person>;
   readonly subjects: ReadonlyMap<string, Person>;
+  /** Who may not sign in, as they would be. */
+  readonly disabled: ReadonlyMap<string, Person>;
   readonly accounts: ReadonlyMap<string, Account>;
   readonly leftOut: readonly string[];
 }
@@ -47,6 +49,7 @@ export function rollOf(directory: string, { accounts, circles, leftOut }: Readin
   const parents = parentsOf(accounts, circles);
   const addresses = new Map(circles.map((it) => [norm(it.dn), it.email]));
   const people = new Map<string, Person>();
+  const disabled = new Map<string, Person>();
   const byEmail = new Map<string, Account>();
   for (const account of accounts) {
     if (byEmail.has(account.email)) {
@@ -54,7 +57,6 @@ export function rollOf(directory: string, { accounts, circles, leftOut }: Readin
       continue;
     }
     byEmail.set(account.email, account);
-    if (account.disabled) continue;
     const groups = [...above(norm(account.dn), parents)].flatMap((dn) => addresses.get(dn) ?? []);
     const person: Person = {
       subject: account.subject,
@@ -64,9 +66,9 @@ export function rollOf(directory: string, { accounts, circles, leftOut }: Readin
       displayName: account.displayName,
       provider: directory,
     };
-    people.set(account.email, person);
+    (account.disabled ? disabled : people).set(account.email, person);
   }
-  return { people, subjects: bySubject(people), accounts: byEmail, leftOut: notes };
+  return { people, subjects: bySubject(people), disabled, accounts: byEmail, leftOut: notes };
 }
 
 /** For everything that can be in a group: the groups it is in, told by either side. */
@@ -104,4 +106,10 @@ export function changedBetween(before: Roll, after: Roll): readonly string[] {
 export const bySubject = (people: ReadonlyMap<string, Person>): ReadonlyMap<string, Person> =>
   new Map([...people.values()].map((it) => [it.subject, it]));
 
-export const emptyRoll: Roll = { people: new Map(), subjects: new Map(), accounts: new Map(), leftOut: [] };
+export const emptyRoll: Roll = {
+  people: new Map(),
+  subjects: new Map(),
+  disabled: new Map(),
+  accounts: new Map(),
+  leftOut: [],
+};

@@ -1,5 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request as requestOverSocket } from 'node:http';
 import { request as requestOverTls } from 'node:https';
+import { getCACertificates } from 'node:tls';
 import { Problem } from '#core/problem.ts';
 import { guardedLookup, type LookupOptions, objectionTo } from './resolve.ts';
 
@@ -50,6 +51,22 @@ export const socketFetch =
       const headers = { ...sent.headers, host: url.host, 'x-forwarded-proto': 'https' };
       return requestOverSocket({ ...sent, headers, socketPath });
     });
+  };
+
+/**
+ * A `fetch` for a person's own machine: names are looked up as everything there does, and authorities that the machine
+ * trusts are trusted, with `trusted` (PEM) beside them. https only, no redirects, bounded like the other two.
+ */
+export const personalFetch =
+  (trusted?: string): typeof fetch =>
+  async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    if (url.protocol !== 'https:') throw refused(url, 'only https is spoken');
+    const ca = [...getCACertificates('default'), ...getCACertificates('system'), ...(trusted ? [trusted] : [])];
+    const place = { host: url.hostname, port: url.port === '' ? 443 : Number(url.port) };
+    return exchange(url, init, (sent) =>
+      requestOverTls({ ...sent, ...place, agent: false, minVersion: 'TLSv1.2', ca }),
+    );
   };
 
 interface Sent {

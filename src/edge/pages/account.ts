@@ -39,7 +39,7 @@ const passwordSection = ({ email, minimumLength }: AccountView): Html => html`<s
 <p>Changing it signs you out everywhere else.</p>
 <form method="post" action="/account/password">
 <input type="text" name="username" value="${email}" autocomplete="username" hidden>
-${currentPasswordField}
+${currentPasswordField(false)}
 ${newPasswordFields(minimumLength)}
 <button>Change password</button>
 </form>

@@ -19,12 +19,11 @@ export function deniedPage({ email, service, reasons: why, requestId, applicatio
   return page({
     title: "You don't have access",
     application,
-    support,
     body: html`<p class="lead">${email === undefined ? 'You have not signed in.' : html`You are signed in as <strong>${email}</strong>.`}</p>
-<ul>${why.map((it) => html`<li>${textOf(it)}</li>`)}</ul>
+${why.length === 1 ? why.map((it) => html`<p>${textOf(it)}</p>`) : html`<ul>${why.map((it) => html`<li>${textOf(it)}</li>`)}</ul>`}
 ${support === undefined ? undefined : html`<p>Ask <a href="mailto:${support}">${support}</a> for access.</p>`}
-<p><a href="${CLEAR_PATH}">Sign in with another account</a></p>
-<dl><dt>Application</dt><dd>${service}</dd><dt>Request</dt><dd>${requestId}</dd></dl>`,
+<p><a class="button plain" href="${CLEAR_PATH}">Sign in with another account</a></p>
+<dl><dt>Service</dt><dd>${service}</dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl>`,
   });
 }
 

@@ -88,9 +88,14 @@ export function sendPage(
   response.end(renderPage(page, it));
 }
 
+/** By this id a field that is wrong refers to the box that says why. */
+export const PROBLEM = 'problem';
+
 /** A box that says what went wrong or well; read out at once by screen readers. */
 export const note = (kind: 'bad' | 'good', ...content: readonly Piece[]): Html =>
-  html`<div class="note ${kind}" role="${kind === 'bad' ? 'alert' : 'status'}"><p>${content}</p></div>`;
+  kind === 'bad'
+    ? html`<div class="note bad" role="alert" id="${PROBLEM}"><p>${content}</p></div>`
+    : html`<div class="note good" role="status"><p>${content}</p></div>`;
 
 /** Something that cannot go on: what happened, what to do, and by which number the log knows it. */
 export const failurePage = (it: {

@@ -35,10 +35,7 @@ const pages: readonly [string, Page][] = [
   ['code', codePage({ action: '/interaction/x', problem: hostile, ...who })],
   ['new password', newPasswordPage({ action: '/interaction/x', minimumLength: 12, ...who })],
   ['enrolment', enrolPage({ action: '/interaction/x', qr: '<svg></svg>', secret: 'ABCDEFGH', application: hostile })],
-  [
-    'consent',
-    consentPage({ action: '/i', application: hostile, host: hostile, support: hostile, asked: [hostile], ...who }),
-  ],
+  ['consent', consentPage({ action: '/i', application: hostile, host: hostile, asked: [hostile], ...who })],
   ['choice', choicePage({ application: hostile, choices: [{ label: hostile, href: `/${hostile}` }] })],
   ['failure', failurePage({ title: hostile, cause: hostile, remedy: hostile, requestId: hostile })],
   ['account', accountPage(account)],

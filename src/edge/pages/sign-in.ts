@@ -1,5 +1,5 @@
 import { Html, html, type Piece } from './html.ts';
-import { note, type Page } from './page.ts';
+import { note, type Page, PROBLEM } from './page.ts';
 import { passkeySignIn } from './scripts.ts';
 
 /** The pages that people meet on their way in. All forms go to the page's own address with another last step. */
@@ -13,15 +13,22 @@ const field = (it: {
   readonly hint?: string;
   readonly autofocus?: boolean;
   readonly code?: boolean;
+  /** What was typed was refused; the note on the page says why. */
+  readonly wrong?: boolean | undefined;
 }): Html => html`<div class="field">
 <label for="${it.id}">${it.label}</label>
 <input id="${it.id}" name="${it.id}" type="${it.type}" autocomplete="${it.autocomplete}" required maxlength="${it.code === true ? 12 : 1024}"${
   it.value !== undefined && html` value="${it.value}"`
 }${it.code === true && new Html(' class="code" inputmode="numeric" pattern="[0-9 ]{6,7}"')}${
   it.type === 'email' && new Html(' autocapitalize="none" spellcheck="false"')
-}${it.hint !== undefined && html` aria-describedby="${it.id}-hint"`}${it.autofocus === true && new Html(' autofocus')}>
+}${it.wrong === true && new Html(' aria-invalid="true"')}${describedBy(it)}${it.autofocus === true && new Html(' autofocus')}>
 ${it.hint !== undefined && html`<span class="hint" id="${it.id}-hint">${it.hint}</span>`}
 </div>`;
+
+const describedBy = ({ id, hint, wrong }: Parameters<typeof field>[0]): Piece => {
+  const ids = [...(wrong === true ? [PROBLEM] : []), ...(hint === undefined ? [] : [`${id}-hint`])];
+  return ids.length > 0 && html` aria-describedby="${ids.join(' ')}"`;
+};
 
 const who = (it: { readonly displayName: string; readonly email: string }): Html =>
   html`<div class="who"><div><b>${it.displayName}</b><span>${it.email}</span></div></div>`;
@@ -54,6 +61,7 @@ ${field({
   label: 'Password',
   type: 'password',
   autocomplete: 'current-password',
+  wrong: it.problem !== undefined,
   ...(it.email === undefined ? {} : { autofocus: true }),
 })}
 <div class="stack"><button>Sign in</button></div>
@@ -84,7 +92,7 @@ export const codePage = (it: {
 ${it.problem !== undefined && note('bad', it.problem)}
 ${who(it)}
 <form method="post" action="${it.action}/code">
-${field({ id: 'code', label: 'Code', type: 'text', autocomplete: 'one-time-code', autofocus: true, code: true })}
+${field({ id: 'code', label: 'Code', type: 'text', autocomplete: 'one-time-code', autofocus: true, code: true, wrong: it.problem !== undefined })}
 <div class="stack"><button>Continue</button></div>
 </form>
 <form method="post" action="${it.action}/restart" class="stack"><button class="quiet">Sign in as somebody else</button></form>`,
@@ -104,7 +112,7 @@ ${it.problem !== undefined && note('bad', it.problem)}
 ${who(it)}
 <form method="post" action="${it.action}/new-password">
 <input type="text" name="username" value="${it.email}" autocomplete="username" hidden>
-${currentPasswordField}
+${currentPasswordField(true)}
 ${newPasswordFields(it.minimumLength)}
 <div class="stack"><button>Save and continue</button></div>
 </form>`,
@@ -122,12 +130,8 @@ export const newPasswordFields = (minimumLength: number): Html => html`${field({
 })}
 ${field({ id: 'again', label: 'New password again', type: 'password', autocomplete: 'new-password' })}`;
 
-export const currentPasswordField: Html = field({
-  id: 'before',
-  label: 'Present password',
-  type: 'password',
-  autocomplete: 'current-password',
-});
+export const currentPasswordField = (autofocus: boolean): Html =>
+  field({ id: 'before', label: 'Present password', type: 'password', autocomplete: 'current-password', autofocus });
 
 export const codeField: Html = field({
   id: 'code',
@@ -141,7 +145,8 @@ export const totpSetUp = (it: {
   readonly qr: string;
   readonly secret: string;
 }): Html => html`<div class="qr">${new Html(it.qr)}</div>
-<p>Scan this with the app, or type the key into it: <code>${it.secret.replace(/(.{4})(?=.)/g, '$1 ')}</code></p>`;
+<p>Scan this with the app, or type this key into it:</p>
+<p class="key"><code>${it.secret.replace(/(.{4})(?=.)/g, '$1 ')}</code></p>`;
 
 /** For who must have a second factor and has none yet. */
 export const enrolPage = (it: {
@@ -173,7 +178,6 @@ export const consentPage = (it: {
   readonly action: string;
   readonly application: string;
   readonly host: string;
-  readonly support?: string | undefined;
   readonly asked: readonly string[];
   readonly displayName: string;
   readonly email: string;
@@ -184,7 +188,6 @@ export const consentPage = (it: {
 ${who(it)}
 <h2>It will be able to</h2>
 <ul class="plain">${it.asked.map((scope): Piece => html`<li>${scopes[scope] ?? scope}</li>`)}</ul>
-${it.support !== undefined && html`<p>Questions about ${it.application}? Ask <a href="mailto:${it.support}">${it.support}</a>.</p>`}
 <div class="stack">
 <form method="post" action="${it.action}/consent" class="stack"><button>Continue</button></form>
 <form method="post" action="${it.action}/cancel" class="stack"><button class="quiet">Cancel</button></form>
@@ -207,7 +210,7 @@ export const choicePage = (it: {
 export const signedOutPage = (it: { readonly href?: string; readonly everywhere: boolean }): Page => ({
   title: 'You are signed out',
   body: html`<h1>You are signed out</h1>
-<p class="lead">${it.everywhere ? 'On every site that you had signed in to here.' : 'On this site. Others may still know you.'}</p>
+<p class="lead">${it.everywhere ? 'On every site that you had signed in to here.' : 'This site does not know you any more. Others may, unless you signed out of them as well.'}</p>
 ${it.href !== undefined && html`<div class="stack"><a class="button" href="${it.href}">Sign in again</a></div>`}`,
 });
 

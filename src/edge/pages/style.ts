@@ -3,8 +3,8 @@
  * because HAProxy escapes line breaks in what it sends for us, and its digest stands in the pages' policy.
  */
 export const style = `
-:root{color-scheme:light dark;--ground:#f3f4f1;--card:#fff;--ink:#1c211d;--soft:#5b635d;--line:#d5d9d3;--accent:#1f5f4a;--on-accent:#fff;--wash:#e8f0ec;--bad:#9d2b22;--bad-wash:#fbecea;--good:#1f5f4a;--good-wash:#e8f0ec}
-@media(prefers-color-scheme:dark){:root{--ground:#141816;--card:#1c211f;--ink:#e8ece9;--soft:#a2aca6;--line:#353d39;--accent:#86cdb1;--on-accent:#10231c;--wash:#22302a;--bad:#f1a49c;--bad-wash:#39211f;--good:#86cdb1;--good-wash:#22302a}}
+:root{color-scheme:light dark;--ground:#f3f4f1;--card:#fff;--ink:#1c211d;--soft:#5b635d;--line:#d5d9d3;--edge:#848c86;--accent:#1f5f4a;--on-accent:#fff;--wash:#e8f0ec;--bad:#9d2b22;--bad-wash:#fbecea;--good:#1f5f4a;--good-wash:#e8f0ec}
+@media(prefers-color-scheme:dark){:root{--ground:#141816;--card:#1c211f;--ink:#e8ece9;--soft:#a2aca6;--line:#353d39;--edge:#78827c;--accent:#86cdb1;--on-accent:#10231c;--wash:#22302a;--bad:#f1a49c;--bad-wash:#39211f;--good:#86cdb1;--good-wash:#22302a}}
 *{box-sizing:border-box}
 html{font:100%/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;background:var(--ground);color:var(--ink);padding:clamp(1rem,7vh,5rem) 1rem 1.5rem}
@@ -23,15 +23,15 @@ input[type=text],input[type=email],input[type=password]{width:100%;font:inherit;
 input.code{font-size:1.35rem;letter-spacing:.3em;font-variant-numeric:tabular-nums;text-align:center}
 .field{margin:0 0 1.15rem}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-button,.button{display:inline-flex;align-items:center;justify-content:center;gap:.5rem;min-height:2.75rem;font:inherit;font-weight:600;text-decoration:none;cursor:pointer;border-radius:.5rem;padding:.5rem 1.15rem;border:1px solid var(--accent);background:var(--accent);color:var(--on-accent)}
-button.plain,.button.plain{background:transparent;color:var(--ink);border-color:var(--line);font-weight:550}
+button,.button{display:inline-flex;align-items:center;justify-content:center;text-align:center;gap:.5rem;min-height:2.75rem;font:inherit;font-weight:600;text-decoration:none;cursor:pointer;border-radius:.5rem;padding:.5rem 1.15rem;border:1px solid var(--accent);background:var(--accent);color:var(--on-accent)}
+button.plain,.button.plain{background:transparent;color:var(--ink);border-color:var(--edge);font-weight:550}
 button.plain:hover,.button.plain:hover{background:var(--wash)}
 button.quiet{background:transparent;color:var(--soft);border-color:transparent;font-weight:550;min-height:2.5rem}
 button.quiet:hover{color:var(--ink);background:var(--wash)}
-details summary{display:inline-flex;align-items:center;min-height:2.75rem;cursor:pointer;font-weight:600;border:1px solid var(--line);border-radius:.5rem;padding:.5rem 1.15rem}
+details summary{display:inline-flex;align-items:center;min-height:2.75rem;cursor:pointer;font-weight:600;border:1px solid var(--edge);border-radius:.5rem;padding:.5rem 1.15rem}
 details[open] summary{margin-bottom:1.25rem}
 summary:hover{background:var(--wash)}
-button.risk{background:transparent;color:var(--bad);border-color:var(--line)}
+button.risk{background:transparent;color:var(--bad);border-color:var(--edge)}
 button:hover{filter:brightness(1.06)}
 .row{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
 .stack{display:flex;flex-direction:column;gap:.75rem}
@@ -51,14 +51,18 @@ form+form{margin-top:.75rem}
 ul.plain{list-style:none;margin:0 0 1rem;padding:0}
 ul.plain li{display:flex;justify-content:space-between;align-items:center;gap:1rem;border-bottom:1px solid var(--line);padding:.65rem 0;overflow-wrap:anywhere}
 ul.plain li:last-child{border-bottom:0}
+ul.plain li form{flex:none}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1rem;margin:0 0 1rem;font-size:.925rem}
 dt{color:var(--soft)}
 dd{margin:0;overflow-wrap:anywhere}
+p.key{text-align:center}
+p.key code{font-size:1.05em;word-spacing:.15em}
+input[aria-invalid=true]{border-color:var(--bad)}
 code{font:.9em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 .qr{display:block;width:12.5rem;max-width:100%;background:#fff;padding:.75rem;border-radius:.5rem;border:1px solid var(--line);margin:0 auto 1.25rem}
 .qr svg{display:block;width:100%;height:auto}
 a{color:var(--accent)}
 footer{max-width:40rem;margin-top:1.25rem;color:var(--soft);font-size:.85rem;text-align:center;overflow-wrap:anywhere}
 [hidden]{display:none!important}
-@media(max-width:30rem){body{padding-top:1rem}main{padding:1.5rem 1.25rem}button,.button{width:100%}}
+@media(max-width:30rem){body{padding-top:1rem}main{padding:1.5rem 1.25rem}button,.button,details summary{width:100%;justify-content:center}}
 `.replaceAll('\n', '');

@@ -9,12 +9,11 @@ import type { LookupOptions } from '../outbound/resolve.ts';
 import type { Surroundings } from '../pages/page.ts';
 import type { Person } from '../people.ts';
 import { matchOf } from '../web.ts';
-import { attemptsOf } from './attempts.ts';
 import { redirect } from './forms.ts';
+import type { Guards } from './guards.ts';
 import { accountPages } from './provider/account.ts';
 import { arrivalsIn } from './provider/arrivals.ts';
 import { BACKCHANNEL_PATH, CALLBACK_PATH, clientMetadata } from './provider/clients.ts';
-import { factorsIn } from './provider/factors.ts';
 import { interactionOf } from './provider/interaction.ts';
 import { providerKeys } from './provider/keys.ts';
 import { passkeysOf } from './provider/passkeys.ts';
@@ -24,9 +23,6 @@ import { comeBack, SIGN_IN_PATHS, signIn } from './relying/arrive.ts';
 import { attemptBook } from './relying/attempt.ts';
 import { backchannel, SIGN_OUT_PATH, SIGNED_OUT_PATH, signedOut, signOut } from './relying/leave.ts';
 import { type ProviderClients, providerClients } from './relying/providers.ts';
-
-/** Guesses: wrong passwords from one address, and wrong codes for one account, in a quarter of an hour. */
-const GUESSES = { address: { most: 40, seconds: 900 }, code: { most: 8, seconds: 900 } } as const;
 
 export interface SignInSecrets {
   /** Ours at our own provider. */
@@ -70,14 +66,19 @@ export const signInProviders = (
 /** Everything by which people sign in: our own provider on the sign-in host, and the way there from protected hosts. */
 export function startSignIn(
   edge: Edge,
-  it: { readonly accounts: Accounts; readonly clients: ProviderClients; readonly secrets: SignInSecrets },
+  it: {
+    readonly accounts: Accounts;
+    readonly clients: ProviderClients;
+    readonly secrets: SignInSecrets;
+    readonly guards: Guards;
+  },
 ): EdgePart {
-  const { accounts, clients, secrets } = it;
+  const { accounts, clients, secrets, guards } = it;
   const surroundings = (): Surroundings => {
     const { consent, project } = edge.input();
     return { application: consent?.applicationName ?? project.id, support: consent?.supportEmail };
   };
-  const common = { accounts, secrets, surroundings, seen: new Set<string>() };
+  const common = { accounts, secrets, guards, surroundings, seen: new Set<string>() };
   mountRelying(edge, { ...common, clients });
   mountProvider(edge, common);
   const stopListening = accounts.onChange(({ email }) => endThoseWhoAreGone(edge, accounts, email));
@@ -92,6 +93,7 @@ export function startSignIn(
 interface Mounting {
   readonly accounts: Accounts;
   readonly secrets: SignInSecrets;
+  readonly guards: Guards;
   readonly surroundings: () => Surroundings;
   readonly seen: Set<string>;
 }
@@ -132,7 +134,7 @@ function endThoseWhoAreGone(edge: Edge, accounts: Accounts, email: string | unde
 /** Our own OpenID provider, on its host; made anew when its host, its consent screen or its keys change. */
 function mountProvider(edge: Edge, it: Mounting): void {
   const { accounts, secrets, surroundings } = it;
-  const factors = factorsIn(edge.database, edge.now, accounts.secondFactorReset);
+  const { factors } = it.guards;
   const own = () => edge.input().providers.find((provider) => provider.internal !== undefined)?.internal;
   const storage = providerStorage(edge.database, {
     now: edge.now,
@@ -156,7 +158,7 @@ function mountProvider(edge: Edge, it: Mounting): void {
     if (present === undefined || present.mark !== mark || edge.now() > present.keys.until) present = made(host);
     return present;
   };
-  const pages = pagesOf(edge, { ...it, factors, storage, provider: (host) => current(host).provider });
+  const pages = pagesOf(edge, { ...it, storage, provider: (host) => current(host).provider });
   edge.web.mount({
     name: 'sign-in host',
     matches: ({ host }) => host === own()?.host,
@@ -178,15 +180,13 @@ interface Pages {
 function pagesOf(
   edge: Edge,
   it: Mounting & {
-    readonly factors: ReturnType<typeof factorsIn>;
     readonly storage: ReturnType<typeof providerStorage>;
     readonly provider: (host: string) => Provider;
   },
 ): (host: string) => Pages {
-  const { accounts, factors, storage, surroundings } = it;
+  const { accounts, storage, surroundings } = it;
+  const { factors, guesses } = it.guards;
   const arrivals = arrivalsIn(edge.database, edge.now);
-  const code = attemptsOf({ ...GUESSES.code, now: edge.now });
-  const guesses = { address: attemptsOf({ ...GUESSES.address, now: edge.now }), code };
   const directoryOf = (email: string) =>
     edge.input().directories.find((known) => known.name === accounts.look(email)?.provider);
   const common = {
@@ -210,7 +210,7 @@ function pagesOf(
     const ownPassword = (email: string): boolean => directoryOf(email)?.ldap === undefined;
     const pages = {
       interaction: interactionOf({ ...common, provider, passkeys, arrivals, guesses, directories }),
-      account: accountPages({ ...common, provider, passkeys, codes: code, ownPassword, endAll }),
+      account: accountPages({ ...common, provider, passkeys, codes: guesses.code, ownPassword, endAll }),
     };
     known = { host, pages };
     return pages;

@@ -46,6 +46,8 @@ export function handshake(parts: HandshakeParts): Upgrade {
     noServer: true,
     perMessageDeflate: false,
     maxPayload: MESSAGE_LIMIT * 2,
+    // A message is one frame with every client; each piece costs more than its bytes.
+    maxFragments: 64,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     clientTracking: false,
   });
@@ -113,7 +115,7 @@ function refuse(
   { request, socket }: { readonly request: IncomingMessage; readonly socket: Duplex },
   { status, reason, principal }: Refusal,
 ): void {
-  const query = new URL(request.url ?? '/', 'http://relay').searchParams;
+  const query = new URLSearchParams((request.url ?? '').replace(/^[^?]*/, ''));
   log('tunnel.refused', {
     ...(principal === undefined ? {} : { principal }),
     client: addressOf(request),

@@ -4,6 +4,7 @@ import type { Known } from '#access/policy/facts.ts';
 import { compilePolicy, type Policy } from '#access/policy/policy.ts';
 import type { Reason } from '#access/policy/reason.ts';
 import type { EdgeInput } from '#engines/edge/input.ts';
+import { ACCOUNT_PATH, type AccountAnswer, type KnownPerson, PEOPLE_PATH } from '#engines/edge/paths.ts';
 import { EdgeService } from '#engines/edge/sections/services.ts';
 import { judgeBearer } from '../decision/bearer.ts';
 import type { Edge, EdgePart } from '../edge.ts';
@@ -21,7 +22,7 @@ const EVERYWHERE = '0.0.0.0';
  * The TCP tunnel of an edge: for people and service accounts over the load balancer, by role binding; and for operators
  * over a socket that only control can open, on its word.
  */
-export async function tunnelPart(edge: Edge): Promise<EdgePart> {
+export async function tunnelPart(edge: Edge, everybody: () => readonly KnownPerson[]): Promise<EdgePart> {
   const { input, log, now, people } = edge;
   const relay = new Relay({ source: () => input().tunnel?.source ?? EVERYWHERE, now, log });
   let policy = policyOf(input());
@@ -47,7 +48,7 @@ export async function tunnelPart(edge: Edge): Promise<EdgePart> {
     ...common,
     addressOf: (request) => clientOf(request).address,
     admit: (request, way) =>
-      admit(
+      admit.tunnel(
         {
           authorization: request.headers.authorization,
           host: matchOf(request).host,
@@ -64,7 +65,7 @@ export async function tunnelPart(edge: Edge): Promise<EdgePart> {
       response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' }).end('This is a WebSocket.\n');
     },
   });
-  const operators = await operatorServer(edge.paths.operator, { ...common, admit });
+  const operators = await operatorServer(edge.paths.operator, { ...common, admit, everybody });
   return {
     counters: () => ({ tunnels: relay.count }),
     stop: async () => {
@@ -114,7 +115,10 @@ type Admit = ReturnType<typeof admission>;
 /** Whoever control vouches for is let in; a person whose token it passed on is judged as everybody else. */
 async function operatorServer(
   path: string,
-  parts: Omit<HandshakeParts, 'admit' | 'addressOf'> & { readonly admit: Admit },
+  parts: Omit<HandshakeParts, 'admit' | 'addressOf'> & {
+    readonly admit: Admit;
+    readonly everybody: () => readonly KnownPerson[];
+  },
 ): Promise<Server> {
   const header = (request: IncomingMessage, name: string): string | undefined => {
     const value = request.headers[name];
@@ -132,10 +136,27 @@ async function operatorServer(
         const principal = header(request, operatorHeaders.principal);
         const address = addressOf(request);
         if (principal !== undefined) return { principal, address, still: async () => ({ allowed: true }) };
-        return admit({ authorization: request.headers.authorization, host: 'api', address }, way);
+        return admit.tunnel({ authorization: request.headers.authorization, host: 'api', address }, way);
       },
     }),
   );
+  server.on('request', (request, response) => {
+    const answer = (status: number, body: AccountAnswer | { people: readonly KnownPerson[] }): void =>
+      void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const url = new URL(request.url ?? '/', 'http://edge');
+    const instance = url.searchParams.get('instance') ?? '';
+    if (url.pathname === PEOPLE_PATH) return answer(200, { people: parts.everybody() });
+    if (url.pathname !== ACCOUNT_PATH) return answer(404, { refused: 'there is nothing here' });
+    const host = parts.hosts().find((it) => it.name === instance);
+    const asking = { authorization: request.headers.authorization, host: 'api', address: addressOf(request) };
+    admit.account(asking, { instance, port: 22, address: host?.interfaces[0]?.address }).then(
+      (it) => ('status' in it ? answer(it.status, { refused: it.reason }) : answer(200, it)),
+      (error: unknown) => {
+        parts.log('defect', { at: 'account', message: String(error) });
+        answer(503, { refused: 'the edge cannot decide at the moment' });
+      },
+    );
+  });
   rmSync(path, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -76,7 +76,8 @@ export class Relay {
   readonly #limits: RelayLimits;
   readonly #entries = new Map<string, Entry>();
   readonly #rounds: NodeJS.Timeout;
-  #opening = 0;
+  /** Principals whose connection to a host is being made, each as often as it is. */
+  readonly #opening: string[] = [];
   #round = 0;
 
   constructor(parts: RelayParts) {
@@ -91,18 +92,25 @@ export class Relay {
 
   /** Why nobody can have another tunnel at the moment; undefined when they can. */
   full(principal: string): string | undefined {
-    if (this.#entries.size + this.#opening >= this.#limits.tunnels) return 'there are too many tunnels at the moment';
-    const own = [...this.#entries.values()].filter((it) => it.guest.principal === principal).length;
+    const all = [...this.#opening, ...[...this.#entries.values()].map((it) => it.guest.principal)];
+    if (all.length >= this.#limits.tunnels) return 'there are too many tunnels at the moment';
+    const own = all.filter((it) => it === principal).length;
     return own >= this.#limits.perPrincipal ? `${principal} has ${own} tunnels already` : undefined;
   }
 
   /** Connects to the host; the client hears of it when that connection stands. */
   open(socket: WebSocket, destination: Destination, guest: Guest): void {
     const { address: host, port } = destination;
+    // Asked before, but others may have come in the same moment.
+    const full = this.full(guest.principal);
+    if (full !== undefined) {
+      relaySocket(socket, { onMessage: () => {}, onClose: () => {} }).close(closeCodes.failedToConnect, full);
+      return;
+    }
     const backend = connect({ host, port, localAddress: this.#parts.source(), allowHalfOpen: true });
     let tunnel: Tunnel | undefined;
     let left = false;
-    this.#opening += 1;
+    this.#opening.push(guest.principal);
     const wire = relaySocket(socket, {
       onMessage: (message) => {
         if (tunnel === undefined) wire.close(closeCodes.invalidData, 'the connection to the host does not stand yet');
@@ -134,7 +142,7 @@ export class Relay {
       if (!pending) return;
       pending = false;
       clearTimeout(late);
-      this.#opening -= 1;
+      this.#opening.splice(this.#opening.indexOf(guest.principal), 1);
     };
     let pending = true;
     backend.once('connect', settled).once('close', settled);

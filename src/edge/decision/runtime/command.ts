@@ -63,4 +63,6 @@ export const clearFromTable = (table: string, key: string): Command =>
 export const clearTable = (table: string): Command => command('clear table', word(table));
 export const showInfo = (): Command => command('show info');
 export const showSessions = (): Command => command('show sess');
+export const showSession = (id: string): Command => command('show sess', word(id));
+export const showTable = (table: string): Command => command('show table', word(table));
 export const endSession = (id: string): Command => command('shutdown session', word(id));

@@ -60,15 +60,9 @@ export class Workers {
     for (const it of this.#workers) this.#send(it, commands);
   }
 
-  /** Asks every worker; those that are gone answer nothing. */
-  async ask(command: Command): Promise<readonly { readonly answer: string; readonly run: (it: Command) => void }[]> {
-    const answers = await Promise.allSettled(
-      this.#workers.map(async (it) => ({
-        answer: await it.connection.run(command),
-        run: (more: Command) => this.#send(it, [more]),
-      })),
-    );
-    return answers.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
+  /** Every worker that lives, to be asked one by one. */
+  get all(): readonly Pick<RuntimeConnection, 'run'>[] {
+    return this.#workers.map((it) => it.connection);
   }
 
   /** Looks for a worker that is not known yet: after HAProxy was started or reloaded. */

@@ -70,6 +70,8 @@ export function clientMetadata(
     ...common,
     client_name: client.displayName || client.name,
     application_type: native ? 'native' : 'web',
+    // Programs on people's machines bring ID tokens, which are short-lived, for as long as the sign-in lasts.
+    grant_types: native ? ['authorization_code', 'refresh_token'] : common.grant_types,
     redirect_uris: client.redirectUris,
     post_logout_redirect_uris: native ? [] : [...new Set(client.redirectUris.map((uri) => new URL('/', uri).href))],
     ...(client.secret === undefined ? { token_endpoint_auth_method: 'none' } : { client_secret: client.secret }),

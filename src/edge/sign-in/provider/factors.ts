@@ -48,7 +48,8 @@ export interface Factors {
   passkeysOf(account: string): readonly Passkey[];
   passkey(id: string): Passkey | undefined;
   addPasskey(passkey: Omit<Passkey, 'created'>): void;
-  usedPasskey(id: string, counter: number): void;
+  /** False: its counter did not go on, so another answer of the same count came before. Those without a counter stay at 0. */
+  usedPasskey(id: string, counter: number): boolean;
   removePasskey(account: string, id: string): boolean;
   consented(account: string, client: string): readonly string[];
   consent(account: string, client: string, scopes: readonly string[]): void;
@@ -92,7 +93,9 @@ export function factorsIn(
   const ofAccount = database.prepare('SELECT * FROM passkeys WHERE account = ? ORDER BY created');
   const one = database.prepare('SELECT * FROM passkeys WHERE id = ?');
   const add = database.prepare('INSERT INTO passkeys VALUES (?, ?, ?, ?, ?, ?, ?)');
-  const used = database.prepare('UPDATE passkeys SET counter = ? WHERE id = ?');
+  const used = database.prepare(
+    'UPDATE passkeys SET counter = ?1 WHERE id = ?2 AND (counter < ?1 OR ?1 = 0 AND counter = 0)',
+  );
   const dropPasskey = database.prepare('DELETE FROM passkeys WHERE account = ? AND id = ?');
   const reset = database.prepare('SELECT reset FROM factor_resets WHERE account = ?');
   const setReset = database.prepare('INSERT OR REPLACE INTO factor_resets VALUES (?, ?)');
@@ -161,7 +164,7 @@ export function factorsIn(
     addPasskey({ id, account, publicKey, counter, transports, label }) {
       add.run(id, account, publicKey, counter, transports.join(' '), label, now());
     },
-    usedPasskey: (id, counter) => void used.run(counter, id),
+    usedPasskey: (id, counter) => used.run(counter, id).changes === 1,
     removePasskey: (account, id) => dropPasskey.run(account, id).changes === 1,
     consented(account, client) {
       const row = agreed.get(account, client) as { scope: string } | undefined;

@@ -155,10 +155,9 @@ const asked = (visit: Visit): readonly string[] =>
 function consentFor(parts: InteractionParts, visit: Visit, action: string): Page {
   const { details, application } = visit;
   const person = parts.accounts.look(details.session?.accountId ?? '');
-  const { support } = parts.surroundings();
   const host = URL.parse(String(details.params['redirect_uri'] ?? ''))?.host ?? '';
   const { displayName = '', email = '' } = person ?? {};
-  return consentPage({ action, application, host, support, asked: asked(visit), displayName, email });
+  return consentPage({ action, application, host, asked: asked(visit), displayName, email });
 }
 
 async function checkPassword(parts: InteractionParts, visit: Visit): Promise<void> {

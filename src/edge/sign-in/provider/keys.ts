@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { replaceFile } from '#engines/kept-file.ts';
 
 /** Days that a key signs, and for how long before and after that it is published. */
 const LIFE = { signs: 30, before: 2, after: 2 } as const;
@@ -56,7 +57,7 @@ export function providerKeys(path: string, now: number): ProviderKeys {
     newest === undefined || now > newest.from + LIFE.signs * DAY
       ? [{ from: now, key: randomBytes(32).toString('base64url') }, ...cookies].slice(0, 2)
       : cookies;
-  if (next !== pairs || fresh !== cookies) write(path, { pairs: next, cookies: fresh });
+  if (next !== pairs || fresh !== cookies) replaceFile(path, JSON.stringify({ pairs: next, cookies: fresh }));
   const signing = next.filter(({ from }) => from <= now).at(-1) ?? next[0];
   const others = next.filter((it) => it !== signing);
   return {
@@ -73,9 +74,4 @@ function read(path: string): KeyFile {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { pairs: [], cookies: [] };
     throw error;
   }
-}
-
-function write(path: string, content: KeyFile): void {
-  writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
 }

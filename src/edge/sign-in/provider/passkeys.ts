@@ -40,11 +40,12 @@ export function passkeysOf(host: string, rpName: () => string, factors: Factors)
     async signIn(text, expectedChallenge) {
       const response = parsed(text) as AuthenticationResponseJSON | undefined;
       const known = response === undefined ? undefined : factors.passkey(response.id);
-      if (response === undefined || known === undefined) return undefined;
+      // Without a challenge of ours nothing is answered.
+      if (response === undefined || known === undefined || expectedChallenge === '') return undefined;
       const { id, publicKey, counter, account } = known;
       // The authenticator says whose passkey it is; it must be the one that we know it as.
-      const handle = response.response?.userHandle;
-      if (handle !== undefined && Buffer.from(handle, 'base64url').toString('utf8') !== account) return undefined;
+      const handle: unknown = response.response.userHandle;
+      if (handle !== undefined && textOf(handle) !== account) return undefined;
       const verdict = await verifyAuthenticationResponse({
         response,
         expectedChallenge,
@@ -53,8 +54,7 @@ export function passkeysOf(host: string, rpName: () => string, factors: Factors)
         credential: { id, publicKey, counter },
       }).catch(() => undefined);
       if (verdict?.verified !== true) return undefined;
-      factors.usedPasskey(id, verdict.authenticationInfo.newCounter);
-      return known;
+      return factors.usedPasskey(id, verdict.authenticationInfo.newCounter) ? known : undefined;
     },
     async enrolOptions({ account, email, displayName }) {
       const options = await generateRegistrationOptions({
@@ -87,6 +87,9 @@ export function passkeysOf(host: string, rpName: () => string, factors: Factors)
     },
   };
 }
+
+const textOf = (handle: unknown): string | undefined =>
+  typeof handle === 'string' ? Buffer.from(handle, 'base64url').toString('utf8') : undefined;
 
 function parsed(text: string): object | undefined {
   try {

@@ -33,6 +33,7 @@ const ttl = {
   AccessToken: 600,
   IdToken: 600,
   Grant: 12 * 3600,
+  RefreshToken: 12 * 3600,
 } as const;
 
 /** The OpenID provider over the directories' people: code flow with PKCE, strict redirect URIs, our own pages. */
@@ -66,8 +67,11 @@ export function openProvider(parts: ProviderParts): Provider {
     clientBasedCORS: (_, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     allowOmittingSingleRegisteredRedirectUri: false,
+    // It ends with the person's session here, and is another one after each use.
+    issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: false },
+      revocation: { enabled: true, allowedPolicy: async (_, client, token) => token.clientId === client.clientId },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,

@@ -78,7 +78,9 @@ export function providerClients(parts: ProviderClientsParts): ProviderClients {
       if (provider === undefined) return undefined;
       const { keys } = await client(provider);
       const requireVerifiedEmail = provider.oidc?.requireVerifiedEmail ?? true;
-      return { provider: provider.name, keys, allowedDomains: provider.allowedDomains, requireVerifiedEmail };
+      const { name, allowedDomains } = provider;
+      const clients = provider.oidc?.programmaticClients ?? [];
+      return { provider: name, keys, allowedDomains, clients, requireVerifiedEmail };
     },
   };
 }
