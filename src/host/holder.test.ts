@@ -201,6 +201,21 @@ test('before the agent has read back what it holds it is busy and takes no chang
   expect(next.status()).toMatchObject({ busy: false, revision: 1, artifacts: 1 });
 });
 
+test('what is applied once more on demand is told apart: what was as it should be, and what was not', async () => {
+  const list = [thing('a', '1'), thing('b', '1', { needs: ['a'] }), thing('c', '1')];
+  const { world, agent } = await holding(list);
+  world.things.delete('b');
+  const renewals = await agent.renew(['b', 'a']);
+  expect(renewals.map((it) => [it.artifact, it.reason === undefined])).toEqual([
+    ['a', true],
+    ['b', false],
+  ]);
+  expect(world.log.filter((it) => it.startsWith('apply'))).toEqual(['apply a 1', 'apply b 1']);
+  expect(isTrue(world, agent)).toBe(true);
+  await expect(agent.renew(['d'])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect((await agent.renew(['b'])).map((it) => it.reason)).toEqual([undefined]);
+});
+
 test('everything that a reboot took comes back, in order of need', async () => {
   const list = [thing('a', '1'), thing('b', '1', { needs: ['a'] }), thing('c', '1', { needs: ['b'], engine: 'disk' })];
   const { world } = await holding(list);
@@ -215,6 +230,15 @@ test('everything that a reboot took comes back, in order of need', async () => {
       .mended.map((it) => it.artifact)
       .sort(),
   ).toEqual(['a', 'b', 'c']);
+});
+
+test('what is soon over is made anew by the agent alone, and nothing else is touched', async () => {
+  const { world, agent } = await holding([thing('a', '1'), thing('b', '1')]);
+  world.due.add('b');
+  // It steps aside for what still goes on after the change.
+  for (let turns = 0; turns < 100; turns++) await agent.repair();
+  expect(world.log.filter((it) => it.startsWith('apply'))).toEqual(['apply b 1']);
+  expect(agent.status()).toMatchObject({ revision: 1, mended: [{ artifact: 'b', reason: 'it is soon over' }] });
 });
 
 test('a change comes before mending: mending steps aside', async () => {

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type Artifact, digestOfAll, inOrder } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
-import type { HoldEvent, HoldRequest, HostStatus, SteerRequest } from '#core/host.ts';
+import type { AskRequest, HoldEvent, HoldRequest, HostStatus, Renewal, SteerRequest } from '#core/host.ts';
 import { asProblem, Problem } from '#core/problem.ts';
 import { byText } from '#lib/text.ts';
+import { Deadline } from './deadline.ts';
+import { judged, lost, merged, nothingPending, type Unfinished, waits } from './holding.ts';
 import type { Holding, Journal, OpenChange } from './journal.ts';
 import { Mender, type MenderParts, unsettled } from './mender.ts';
 import { backwards, type Transition, transitions } from './steps.ts';
@@ -18,12 +20,6 @@ export interface HolderParts extends MenderParts {
 /** Milliseconds that what was mended is told. */
 const REMEMBERED = 3_600_000;
 
-/** What could not be done on the way back. */
-interface Unfinished {
-  readonly remains: readonly Artifact[];
-  readonly doubtful: readonly string[];
-}
-
 /**
  * Makes this machine hold what it is told to, all of it or none: steps are journalled before they are started, undone in
  * reverse when one fails, and undone at the next start when this process died in between. A change that waits for its
@@ -33,6 +29,7 @@ interface Unfinished {
 export class Holder {
   readonly #parts: HolderParts;
   readonly #mender: Mender;
+  readonly #deadline: Deadline;
   #holding: Holding = { revision: 0, artifacts: [] };
   #digest = digestOfAll([]);
   /** A change is under way. True from the beginning: before {@link start} nobody knows what is held. */
@@ -40,11 +37,14 @@ export class Holder {
   #mending: Promise<unknown> | undefined;
   /** The holding is not on the disk yet: it was full. */
   #unsaved = false;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: HolderParts) {
     this.#parts = parts;
     this.#mender = new Mender(parts);
+    this.#deadline = new Deadline(parts, {
+      pending: () => this.#holding,
+      takeBack: (revision) => this.revert(revision, 'it was not confirmed in time'),
+    });
   }
 
   get artifacts(): readonly Artifact[] {
@@ -74,28 +74,28 @@ export class Holder {
     this.#keep(holding);
     try {
       if (open !== undefined) await this.#recover(open);
-      else if (this.#isOverdue()) await this.#takeBack('it was not confirmed in time');
+      else if (this.#deadline.isOver) await this.#takeBack('it was not confirmed in time');
       await this.#mend(() => false);
       this.#mender.markStart();
     } finally {
       this.#changing = false;
     }
-    this.#watchDeadline();
+    this.#deadline.watch();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#deadline.stop();
   }
 
   async hold(request: HoldRequest, onEvent: (event: HoldEvent) => void): Promise<void> {
-    const wanted = inOrder(this.#parsed(request.artifacts));
+    const wanted = inOrder(judged(request.artifacts, this.#parts.engines));
     await this.#exclusively(async () => {
       if (this.#holding.pending !== undefined) throw waits(this.#holding.revision);
       // Whoever comes again under the same name must not find what is left of the one that went.
       await this.#clear();
       const former = this.#holding;
       const seconds = request.confirmSeconds;
-      const gone = this.#lost(former.artifacts, wanted);
+      const gone = lost(this.#parts.engines, former.artifacts, wanted);
       await this.#change({ revision: request.revision, wanted }, onEvent, () => ({
         revision: request.revision,
         artifacts: wanted,
@@ -111,18 +111,18 @@ export class Holder {
       }));
       await this.#clear();
     });
-    this.#watchDeadline();
+    this.#deadline.watch();
   }
 
   async confirm(revision: number): Promise<void> {
     await this.#exclusively(async () => {
       const { pending, ...rest } = this.#holding;
       if (pending === undefined || rest.revision !== revision) throw nothingPending(revision);
-      const gone = this.#lost(pending.former.artifacts, rest.artifacts);
+      const gone = lost(this.#parts.engines, pending.former.artifacts, rest.artifacts);
       await this.#settle(unsettled(rest, { discard: [...(rest.discard ?? []), ...gone] }));
       await this.#clear();
     });
-    this.#watchDeadline();
+    this.#deadline.watch();
   }
 
   async revert(revision: number, reason = 'taken back on demand'): Promise<void> {
@@ -131,7 +131,7 @@ export class Holder {
       await this.#takeBack(reason);
       await this.#clear();
     });
-    this.#watchDeadline();
+    this.#deadline.watch();
   }
 
   async observe(): Promise<readonly Observation[]> {
@@ -140,16 +140,33 @@ export class Holder {
   }
 
   async steer({ artifact, part, state, detail }: SteerRequest): Promise<void> {
+    const { held, engine } = this.#engineOf(artifact);
+    if (engine.steer === undefined) throw unable(artifact, 'it has no parts that can be steered');
+    await engine.steer(this.#parts.machine, held, { part, state, ...(detail === undefined ? {} : { detail }) });
+  }
+
+  async ask({ artifact, question, detail }: AskRequest): Promise<unknown> {
+    const { held, engine } = this.#engineOf(artifact);
+    if (engine.ask === undefined) throw unable(artifact, 'there is nothing that it could be asked');
+    return engine.ask(this.#parts.machine, held, { question, ...(detail === undefined ? {} : { detail }) });
+  }
+
+  #engineOf(artifact: string) {
     const held = this.artifacts.find((it) => it.id === artifact);
-    const steer = this.#parts.engines.get(held?.engine ?? '')?.steer;
-    if (held === undefined || steer === undefined) {
-      throw new Problem('NOT_FOUND', {
-        at: artifact,
-        message: held === undefined ? 'it is not held here' : 'it has no parts that can be steered',
-        fix: 'Try again when the change that is being applied is over.',
-      });
-    }
-    await steer(this.#parts.machine, held, { part, state, ...(detail === undefined ? {} : { detail }) });
+    const engine = this.#parts.engines.get(held?.engine ?? '');
+    if (held === undefined || engine === undefined) throw unable(artifact, 'it is not held here');
+    return { held, engine };
+  }
+
+  /** In order of need, whatever the order that they are named in. */
+  async renew(ids: readonly string[]): Promise<readonly Renewal[]> {
+    for (const it of ids) this.#engineOf(it);
+    const wanted = new Set(ids);
+    let renewals: readonly Renewal[] = [];
+    await this.#exclusively(async () => {
+      renewals = await this.#mender.renew(this.artifacts.filter((it) => wanted.has(it.id)));
+    });
+    return renewals;
   }
 
   /** Looks for what drifted and puts it right. Steps aside as soon as a change comes. Gives how much was mended. */
@@ -158,24 +175,6 @@ export class Holder {
     const work = this.#mend(() => this.#changing);
     this.#mending = work.catch(() => {}).finally(() => (this.#mending = undefined));
     return work;
-  }
-
-  /** Every input is judged by its engine's schema before anything is done with it. */
-  #parsed(artifacts: HoldRequest['artifacts']): Artifact[] {
-    return artifacts.map((it) => {
-      const engine = this.#parts.engines.get(it.engine);
-      const parsed = engine?.input.safeParse(it.input);
-      if (parsed?.success === true) return { ...it, input: parsed.data as unknown };
-      const issue = parsed?.error?.issues[0];
-      throw new Problem('INVALID_REQUEST', {
-        at: it.id,
-        message:
-          engine === undefined
-            ? `there is no engine ${it.engine}`
-            : `its input is not what ${it.engine} takes: ${issue?.path.join('.')}: ${issue?.message}`,
-        fix: 'Control and host must be of the same version; restart both.',
-      });
-    });
   }
 
   /** One change at a time; mending is waited for, it stops at the next artifact. */
@@ -295,7 +294,7 @@ export class Holder {
       remains: [...(former.remains ?? []), ...left.remains],
       doubtful: [...(former.doubtful ?? []), ...left.doubtful.filter((it) => held.has(it))],
       // A machine that remembers nothing may have old disks that it only took up again.
-      discard: [...(former.discard ?? []), ...(former.revision > 0 ? this.#lost(born, []) : [])],
+      discard: [...(former.discard ?? []), ...(former.revision > 0 ? lost(this.#parts.engines, born, []) : [])],
     };
     const restored = left.remains.length + left.doubtful.length === 0;
     if (restored && rest.discard.length === 0) await this.#parts.journal.drop().catch(() => {});
@@ -321,7 +320,7 @@ export class Holder {
       this.#keep(unsettled(this.#holding, merged(this.#holding, left)));
     }
     const { remains, doubtful } = this.#holding;
-    const discard = this.#lost(artifacts, former.artifacts);
+    const discard = lost(this.#parts.engines, artifacts, former.artifacts);
     const back: Holding = { ...former, reverted: { revision, reason }, change: id };
     await this.#settleInAnyCase(unsettled(back, { remains: remains ?? [], doubtful: doubtful ?? [], discard }));
     log(`revision ${revision} was taken back: ${reason}`);
@@ -335,12 +334,6 @@ export class Holder {
     }
     log(`a change to revision ${open.revision} was interrupted; its ${open.started.length} steps are undone`);
     await this.#abandon(open.steps.filter((_, index) => open.started.includes(index)));
-  }
-
-  /** Of those that are not held any more, the ones with something to delete for good. */
-  #lost(before: readonly Artifact[], after: readonly Artifact[]): Artifact[] {
-    const kept = new Set(after.map((it) => it.id));
-    return before.filter((it) => !kept.has(it.id) && this.#parts.engines.get(it.engine)?.discard !== undefined);
   }
 
   /** Removes and deletes what is only still there because that could not be done before. */
@@ -360,44 +353,7 @@ export class Holder {
     if (this.#unsaved || holding !== before) await this.#settleInAnyCase(holding);
     return mended;
   }
-
-  #isOverdue(): boolean {
-    const { pending } = this.#holding;
-    return pending !== undefined && this.#parts.now() >= pending.deadline;
-  }
-
-  #watchDeadline(): void {
-    clearTimeout(this.#timer);
-    const { pending, revision } = this.#holding;
-    if (pending === undefined) return;
-    // Never longer than was given, even when the clock was set back.
-    const wait = Math.max(0, Math.min(pending.deadline - this.#parts.now(), pending.seconds * 1000));
-    this.#timer = setTimeout(() => {
-      void this.revert(revision, 'it was not confirmed in time').catch((error: unknown) => {
-        // It was just being confirmed or taken back on demand, or cannot be yet.
-        if (this.#holding.pending === undefined) return;
-        this.#parts.log(`revision ${revision} could not be taken back: ${asProblem(error).message}`);
-        this.#timer = setTimeout(() => this.#watchDeadline(), 1000);
-      });
-    }, wait);
-  }
 }
 
-const merged = (holding: Holding, left: Unfinished): Unfinished => ({
-  remains: [...(holding.remains ?? []), ...left.remains],
-  doubtful: [...new Set([...(holding.doubtful ?? []), ...left.doubtful])],
-});
-
-const nothingPending = (revision: number): Problem =>
-  new Problem('NOT_FOUND', {
-    at: `revision ${revision}`,
-    message: 'it does not wait for a confirmation',
-    fix: '`vauban history` shows which revision is in force.',
-  });
-
-const waits = (revision: number): Problem =>
-  new Problem('CHANGE_IN_PROGRESS', {
-    at: `revision ${revision}`,
-    message: 'a change waits for its confirmation',
-    fix: 'Confirm it with `vauban confirm`, or take it back with `vauban rollback`.',
-  });
+const unable = (artifact: string, message: string): Problem =>
+  new Problem('NOT_FOUND', { at: artifact, message, fix: 'Try again when the change that is being applied is over.' });

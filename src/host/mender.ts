@@ -1,6 +1,6 @@
 import type { Artifact } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
-import type { Mending } from '#core/host.ts';
+import type { Mending, Renewal } from '#core/host.ts';
 import type { Machine } from '#core/machine.ts';
 import { asProblem } from '#core/problem.ts';
 import type { Engines } from './engines.ts';
@@ -93,11 +93,18 @@ export class Mender {
   async #wrong(artifacts: readonly Artifact[], doubtful: ReadonlySet<string>): Promise<Map<string, string>> {
     const wrong = new Map<string, string>();
     for (const { artifact, state, detail } of await this.observe(artifacts)) {
-      const reason =
-        state === 'failed' ? (detail ?? 'it was not as it should be') : this.#stuck(artifact, state, detail);
+      const reason = state === 'failed' ? (detail ?? FAILED) : this.#stuck(artifact, state, detail);
       if (reason !== undefined) wrong.set(artifact, reason);
     }
     for (const id of doubtful) wrong.set(id, 'it could not be restored before');
+    await inParallel(artifacts, async (it) => {
+      if (wrong.has(it.id)) return;
+      const due = await this.#parts.engines
+        .get(it.engine)
+        ?.due?.(this.#parts.machine, it)
+        .catch(() => undefined);
+      if (due !== undefined) wrong.set(it.id, due);
+    });
     const rest = artifacts.filter((it) => !wrong.has(it.id));
     await inParallel(rest, async (it) => {
       const seen = await this.fingerprints.look(it).catch((error: unknown) => asProblem(error));
@@ -155,6 +162,25 @@ export class Mender {
     this.#mended = [mending, ...others].slice(0, REMEMBERED);
   }
 
+  /** Applies each once more, and tells what was wrong with it. */
+  async renew(artifacts: readonly Artifact[]): Promise<Renewal[]> {
+    const renewals: Renewal[] = [];
+    for (const it of artifacts) {
+      const [seen] = await this.observe([it]);
+      const print = await this.fingerprints.look(it).catch(() => 'foreign' as const);
+      const reason = seen?.state === 'failed' ? (seen.detail ?? FAILED) : print === 'foreign' ? FOREIGN : UNKNOWN;
+      this.#failures.delete(it.id);
+      const done = await this.#mendOne(it, reason);
+      const failure = done ? undefined : this.#mended.find((one) => one.artifact === it.id)?.failure;
+      renewals.push({
+        artifact: it.id,
+        ...(reason === UNKNOWN ? {} : { reason }),
+        ...(failure === undefined ? {} : { failure }),
+      });
+    }
+    return renewals;
+  }
+
   /** Does the verb to each; gives back those that it failed for. */
   async without(artifacts: readonly Artifact[] = [], verb: 'remove' | 'discard'): Promise<readonly Artifact[]> {
     const { engines, machine, log } = this.#parts;
@@ -172,6 +198,7 @@ export class Mender {
   }
 }
 
+const FAILED = 'it was not as it should be';
 const FOREIGN = 'somebody else changed it';
 const UNKNOWN = 'nobody can tell who touched it last';
 

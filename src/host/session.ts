@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { ExecRequest } from '#core/host.ts';
+import { ExecRequest, TerminalSize } from '#core/host.ts';
 import type { Machine } from '#core/machine.ts';
 import { execArgv, resizeArgv } from '#engines/sandbox/exec.ts';
 import { encodeFrame, encodeJsonFrame, FRAME_LIMIT, FrameReader } from '#lib/frames.ts';
 import { run } from './exec.ts';
+import { forLatest } from './latest.ts';
 
 export interface SessionParts {
   readonly machine: Machine;
@@ -72,6 +73,10 @@ function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: 
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', SHELL: '/bin/sh' },
   });
   let over = false;
+  // Each is a program of root's for a moment: a window that is dragged, or a client that asks without end, gets one at a time.
+  const resize = forLatest<{ readonly rows: number; readonly columns: number }>((size) =>
+    run(resizeArgv(machine, name, id, size)),
+  );
   const pass = (type: 'output' | 'error', from: NodeJS.ReadableStream) =>
     from.on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += FRAME_LIMIT) {
@@ -99,13 +104,8 @@ function begin(machine: Machine, sandboxOf: SessionParts['sandboxOf'], request: 
       }
       if (type === 'end') child.stdin.end();
       if (type === 'resize' && tty !== undefined) {
-        const size = JSON.parse(payload.toString()) as { rows: number; columns: number };
-        void run(
-          resizeArgv(machine, name, id, {
-            rows: Math.trunc(Number(size.rows)),
-            columns: Math.trunc(Number(size.columns)),
-          }),
-        );
+        const size = TerminalSize.safeParse(JSON.parse(payload.toString()));
+        if (size.success && !over) resize(size.data);
       }
     },
     hangUp: () => {

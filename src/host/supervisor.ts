@@ -24,7 +24,18 @@ const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 export function runScript(spec: ServiceSpec, namespace: (name: string) => string): string {
   const enter = spec.namespace === undefined ? [] : ['nsenter', `--net=/run/netns/${namespace(spec.namespace)}`, '--'];
   const env = Object.entries(spec.env ?? {}).map(([key, value]) => `export ${key}=${quoted(value)}\n`);
-  return `#!/bin/sh\nexec 2>&1 </dev/null\n${env.join('')}exec ${[...enter, ...spec.argv].map(quoted).join(' ')}\n`;
+  return `#!/bin/sh\nexec 2>&1 </dev/null\n${onlyWhile(spec)}${env.join('')}exec ${[...enter, ...spec.argv].map(quoted).join(' ')}\n`;
+}
+
+/** s6 runs it in the service's own folder. */
+const onlyWhile = ({ whileActive }: ServiceSpec): string =>
+  whileActive === undefined
+    ? ''
+    : `role=; read -r role _ <${quoted(whileActive)}; [ "$role" = active ] || { s6-svc -d .; exit 0; }\n`;
+
+async function mayRun({ whileActive }: ServiceSpec): Promise<boolean> {
+  if (whileActive === undefined) return true;
+  return /^active(\s|$)/.test(await readFile(whileActive, 'utf8').catch(() => ''));
 }
 
 /** 125 tells s6 to leave a service down. */
@@ -62,7 +73,7 @@ export function s6Supervisor(places: SupervisorPlaces): Supervisor {
       if (known === mark && existsSync(linkOf(spec.name))) {
         const { stdout } = await run(['s6-svstat', '-o', 'up,wantedup', linkOf(spec.name)]);
         const [up, wanted] = stdout.trim().split(' ');
-        if (up === 'true') return;
+        if (up === 'true' || !(await mayRun(spec))) return;
         if (wanted !== 'true' || spec.restart === false) await run(['s6-svc', '-u', linkOf(spec.name)]);
         return;
       }

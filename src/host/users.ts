@@ -6,9 +6,15 @@ import { Problem } from '#core/problem.ts';
 /** The system users that our unprivileged processes run as. Throws HOST_UNFIT when one is missing. */
 export const systemUsers = (): SystemUsers => ({
   control: required(userNames.control),
+  metadata: required(userNames.metadata),
   edge: required(userNames.edge),
   proxy: required(userNames.proxy),
   directory: required(userNames.directory),
+  gateway: required(userNames.gateway),
+  ipsec: required(userNames.ipsec),
+  dhcp: required(userNames.dhcp),
+  urlFilter: required(userNames.urlFilter),
+  vpn: required(userNames.vpn),
 });
 
 /** Makes those that are missing. */

@@ -26,6 +26,8 @@ export interface World {
   fault: Fault | undefined;
   /** Ids whose operations fail until they are taken out. */
   readonly stubborn: Set<string>;
+  /** Ids of what is soon over. */
+  readonly due: Set<string>;
   /** Called after every operation. */
   watch: () => void;
   /** A new agent on the machine, as after a restart. */
@@ -85,6 +87,7 @@ export function imaginedWorld(): World {
           `apply ${wanted.id} ${wanted.input.text}`,
           () => {
             world.things.set(wanted.id, canonical(wanted.input));
+            world.due.delete(wanted.id);
             if (name === 'disk') world.disks.add(wanted.id);
           },
           () => world.things.set(wanted.id, 'half'),
@@ -99,6 +102,7 @@ export function imaginedWorld(): World {
       ...(name === 'port'
         ? { between: (held: Input, wanted: Input) => (held.place === wanted.place ? undefined : ('nothing' as const)) }
         : {}),
+      due: async (_, held) => (world.due.has(held.id) ? 'it is soon over' : undefined),
       observe: async (_, held) => ({
         artifact: held.id,
         state: !honest || world.things.get(held.id) === canonical(held.input) ? 'ready' : 'failed',
@@ -117,6 +121,7 @@ export function imaginedWorld(): World {
     time: 1_000_000,
     fault: undefined,
     stubborn: new Set(),
+    due: new Set(),
     watch: () => {},
     agent: () => {
       dead = false;

@@ -117,15 +117,9 @@ export async function ensureProcesses(
   { home, node: path, environment: ours }: Program,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  await ensureHost(deployment, { home, node: path, environment: { ...ours, ...environment } });
   const node = [path, '--disable-warning=ExperimentalWarning'];
-  const supervisor = supervisorOf(deployment);
-  await supervisor.ensure({
-    name: 'vauban-host',
-    // It has little to remember; a small nursery keeps it small.
-    argv: [...node, '--max-semi-space-size=2', `${home}/src/main/host.ts`, deployment.state],
-    env: { ...ours, ...environment },
-  });
-  await supervisor.ensure({
+  await supervisorOf(deployment).ensure({
     name: 'vauban-control',
     argv: [
       'setpriv',
@@ -139,6 +133,19 @@ export async function ensureProcesses(
       deployment.state,
     ],
     env: ours,
+  });
+}
+
+/** The host agent under supervision. */
+export async function ensureHost(deployment: Deployment, { home, node, environment }: Program): Promise<void> {
+  await supervisorOf(deployment).ensure({
+    name: 'vauban-host',
+    // It has little to remember; a small nursery keeps it small.
+    argv: [
+      ...[node, '--disable-warning=ExperimentalWarning', '--max-semi-space-size=2'],
+      ...[`${home}/src/main/host.ts`, deployment.state],
+    ],
+    env: environment,
   });
 }
 

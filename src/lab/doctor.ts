@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync,
 import type { Deployment } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
 import { cgroupTop } from '#engines/sandbox/cgroup.ts';
+import { kernelProbe } from '#engines/strongswan/kernel.ts';
 import { portOf, switchedOnOf, tableOf } from '#engines/uplink/render.ts';
 import { scanIsUp } from './deployment.ts';
 import { missingPackages } from './install.ts';
@@ -68,6 +69,14 @@ const features: readonly {
     works: () =>
       nft('table inet t {', 'chain c {', 'type filter hook forward priority 0', 'log prefix "x" group 7', '}', '}'),
   },
+  {
+    part: 'packets that wait for an inspection (NFQUEUE)',
+    fatal: false,
+    without: 'no filter rule can have `inspection: ips`; iptables does without nft’s `queue` where the kernel lacks it',
+    works: () =>
+      nft('table ip t {', 'chain c {', 'type filter hook postrouting priority 0', 'queue num 8 bypass', '}', '}') ||
+      queuesByIptables(),
+  },
   { part: 'nftables: mirroring', fatal: false, without: 'no intrusion detection', works: () => mirrorWorks() },
   {
     part: 'overlay file system',
@@ -88,6 +97,25 @@ const features: readonly {
     works: () => inScratch('ip', 'link', 'add', 'br0', 'type', 'bridge').status === 0,
   },
   {
+    part: 'interfaces of the machine on segments (macvlan)',
+    fatal: false,
+    without: 'segments end at this machine',
+    works: () => onVeth('macvlan', 'mode', 'passthru'),
+  },
+  {
+    part: 'VLANs (802.1Q)',
+    fatal: false,
+    without: 'segments reach beyond this machine only untagged',
+    works: () => onVeth('vlan', 'id', '200'),
+  },
+  {
+    part: 'IPsec in the kernel (ESP with AES-GCM, xfrm devices)',
+    fatal: false,
+    without:
+      'strongSwan protects packets itself, through /dev/net/tun: tunnels work, at a small part of the throughput',
+    works: () => inScratch('sh', '-c', kernelProbe).status === 0,
+  },
+  {
     part: 'VXLAN',
     fatal: false,
     without: 'networks cannot be stretched over machines',
@@ -95,8 +123,26 @@ const features: readonly {
   },
 ];
 
+/** Whether a device of a type can stand on another one. */
+const onVeth = (...type: readonly string[]): boolean =>
+  inScratch(
+    ...[
+      'sh',
+      '-c',
+      'ip link add v0 type veth peer name v1 && exec ip link add link v0 name x0 type "$@"',
+      'sh',
+      ...type,
+    ],
+  ).status === 0;
+
 const nft = (...lines: readonly string[]): boolean =>
   run(['unshare', '--net', '--', 'nft', '-f', '-'], `${lines.join('\n')}\n`).status === 0;
+
+const queuesByIptables = (): boolean =>
+  run(
+    ['unshare', '--net', '--', 'iptables-nft-restore', '-w'],
+    '*mangle\n-A POSTROUTING -j NFQUEUE --queue-num 8 --queue-bypass\nCOMMIT\n',
+  ).status === 0;
 
 const mirrorWorks = (): boolean =>
   ['ingress', 'egress'].every((hook) =>
@@ -126,6 +172,8 @@ export function examine(): Finding[] {
   }
   findings.push({ part: 'control groups', ...cgroups() });
   findings.push({ part: 'HTTP/3', ...http3() });
+  findings.push(...withholding());
+  findings.push({ part: 'other packet filters', ...otherFilters(run(['nft', 'list', 'chains']).stdout ?? '') });
   const disk = statfsSync(existsSync('/var/lib') ? '/var/lib' : '/');
   const free = (disk.bavail * disk.bsize) / 2 ** 30;
   findings.push({
@@ -137,7 +185,42 @@ export function examine(): Finding[] {
   return findings;
 }
 
-/** Which control groups there are below `top`, and whether instances can be limited by them. */
+/** Whose chains they are, by what they are called. */
+const known: readonly (readonly [RegExp, string])[] = [
+  [/table inet firewalld\b/, 'firewalld'],
+  [/chain ufw6?-/, 'ufw'],
+  [/chain DOCKER\b/, 'Docker'],
+  [/chain (KUBE|cali)-/, 'Kubernetes'],
+  [/table (ip|inet) libvirt|chain LIBVIRT_/, 'libvirt'],
+];
+
+/** What else filters in the machine's own namespace: what one of several drops is dropped. */
+export function otherFilters(chains: string): Pick<Finding, 'state' | 'text'> {
+  const tables = chains
+    .split(/^(?=table )/m)
+    .filter((it) => /hook (prerouting|input|forward|output|postrouting)/.test(it));
+  const others = tables.filter(
+    (it) => !/^table (ip gw|ip gw_state|ip gw_paths|ip6 gw_lock|ip vb\S*|inet vauban\S*|ip vauban\S*) /.test(it),
+  );
+  if (others.length === 0) return { state: 'ok', text: 'none' };
+  const text = others.join('\n');
+  const programs = known.flatMap(([pattern, name]) => (pattern.test(text) ? [name] : []));
+  const names = others.map((it) => /^table (\S+ \S+)/.exec(it)?.[1] ?? '').join(', ');
+  const who = programs.length === 0 ? '' : ` (${programs.join(', ')})`;
+  return {
+    state: 'warning',
+    text: `${names}${who}: what they drop stays dropped, whatever a gateway with \`attach: host\` lets pass`,
+  };
+}
+
+/** Without it URL profiles cannot keep browsers from encrypting which site they want. */
+function withholding(): readonly Finding[] {
+  const { status, stdout } = run(['dnsmasq', '--help']);
+  if (status !== 0 || stdout.includes('--filter-rr=')) return [];
+  const text = 'older than 2.90: `encryptedClientHello` of URL profiles withholds no records, and sites can be hidden';
+  return [{ part: 'dnsmasq', state: 'warning', text }];
+}
+
 /** Nothing is promised that the engine does not have: no front end advertises HTTP/3. */
 function http3(): Pick<Finding, 'state' | 'text'> {
   const { status, stdout } = run(['haproxy', '-vv']);
@@ -147,6 +230,7 @@ function http3(): Pick<Finding, 'state' | 'text'> {
   return { state: 'ok', text: `not offered: ${why}; HTTP/1.1 and HTTP/2 are` };
 }
 
+/** Which control groups there are below `top`, and whether instances can be limited by them. */
 export function cgroups(top = cgroupTop): Pick<Finding, 'state' | 'text' | 'fatal'> {
   const controllersOf = (file: string) => textOf(file).trim().split(/\s+/);
   const v2 = existsSync(`${top}/cgroup.controllers`);
@@ -204,10 +288,13 @@ export function leftovers(id: string): Leftover[] {
 
 /** Processes that stand in one of the deployment's namespaces or were started for it. */
 function processesOf(id: string): number[] {
+  // A gateway may stand in the machine's own namespace: whoever else does is none of ours.
+  const own = [linkOf('/proc/self/ns/net'), linkOf('/proc/1/ns/net')];
   const inodes = new Set(
     listed('/run/netns')
       .filter((it) => it.startsWith(`vb-${id}.`))
-      .map((it) => namespaceInode(`/run/netns/${it}`)),
+      .map((it) => namespaceInode(`/run/netns/${it}`))
+      .filter((it) => !own.includes(it)),
   );
   return listed('/proc')
     .filter((it) => /^\d+$/.test(it) && Number(it) !== process.pid && Number(it) !== process.ppid)

@@ -20,12 +20,23 @@ export const enginePackages: readonly DebianPackage[] = [
   { name: 'crun', program: 'crun' },
   { name: 'mmdebstrap', program: 'mmdebstrap' },
   { name: 'dnsmasq-base', program: 'dnsmasq' },
+  { name: 'udhcpc', program: 'udhcpc' },
   { name: 'ulogd2', program: 'ulogd' },
   { name: 'ulogd2-json', program: '/usr/lib/*/ulogd/ulogd_output_JSON.so' },
   { name: 'openssl', program: 'openssl' },
   { name: 'openssh-client', program: 'ssh' },
   { name: 'slapd', program: 'slapd' },
+  { name: 'keepalived', program: 'keepalived' },
+  { name: 'conntrackd', program: 'conntrackd' },
+  { name: 'iputils-ping', program: 'ping' },
+  { name: 'squid-openssl', program: 'squid' },
+  { name: 'iptables', program: 'iptables-nft-restore' },
+  { name: 'openvpn', program: 'openvpn' },
   { name: 'procps', program: 'sysctl' },
+  { name: 'charon-systemd', program: '/usr/sbin/charon-systemd' },
+  { name: 'libstrongswan-standard-plugins', program: '/usr/lib/ipsec/plugins/libstrongswan-gcm.so' },
+  { name: 'libstrongswan-extra-plugins', program: '/usr/lib/ipsec/plugins/libstrongswan-curve25519.so' },
+  { name: 'libcharon-extra-plugins', program: '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so' },
   { name: 'suricata', program: 'suricata', backports: true },
   { name: 'suricata-update', program: 'suricata-update', backports: true },
 ];
@@ -59,7 +70,17 @@ export function installPackages(say: (text: string) => void, packages = enginePa
     const release = hasBackports() ? `-t ${codename()}-backports ` : '';
     must(`${quiet}apt-get install -y -qq --no-install-recommends ${release}${newer.join(' ')}`);
   }
-  for (const service of ['suricata', 'ulogd2', 'slapd', 'haproxy']) {
+  for (const service of [
+    'suricata',
+    'ulogd2',
+    'slapd',
+    'haproxy',
+    'keepalived',
+    'conntrackd',
+    'squid',
+    'strongswan',
+    'openvpn',
+  ]) {
     if (existsSync('/run/systemd/system')) shell(`systemctl disable --now ${service} 2>/dev/null`);
   }
 }

@@ -17,6 +17,7 @@ interface Named {
     readonly interfaces?: readonly { readonly address: string }[];
     readonly address?: string;
     readonly port?: number;
+    readonly addresses?: Readonly<Record<string, string>>;
   };
   readonly spec: Readonly<Record<string, unknown>>;
 }
@@ -24,7 +25,17 @@ interface Named {
 /** What of a project a person may want to go to, by plural. */
 type Seen = Readonly<Record<(typeof shown)[number], readonly Named[]>>;
 
-const shown = ['forwardingRules', 'identityProviders', 'instances', 'idsEndpoints', 'internet'] as const;
+const shown = [
+  'forwardingRules',
+  'identityProviders',
+  'gateways',
+  'gatewayClusters',
+  'ipsecTunnels',
+  'sslVpnServers',
+  'instances',
+  'idsEndpoints',
+  'internet',
+] as const;
 
 async function look(client: Client, project: string): Promise<Seen> {
   const lists = await Promise.all(
@@ -61,6 +72,15 @@ function rowsOf(project: string, seen: Seen | undefined): string[][] {
         `https://${signInHost(project, it)} (${it.assigned.address})`,
         it.status.state,
       ]),
+    ...seen.gatewayClusters.map((it) => ['  cluster', it.name, membersOf(it), it.status.state]),
+    ...seen.gateways.map((it) => [
+      '  gateway',
+      it.name,
+      Object.values(it.assigned.addresses ?? {}).join(' '),
+      it.status.state,
+    ]),
+    ...seen.ipsecTunnels.map((it) => ['  tunnel', it.name, `to ${it.spec['peer']}`, it.status.state]),
+    ...seen.sslVpnServers.map((it) => ['  SSL VPN', it.name, transportsOf(it), it.status.state]),
     ...seen.instances.map((it) => ['  instance', it.name, addressesOf(it).join(' '), it.status.state]),
     ...seen.idsEndpoints.map((it) => ['  IDS endpoint', it.name, `inspects ${it.spec['network']}`, it.status.state]),
   ];
@@ -69,6 +89,17 @@ function rowsOf(project: string, seen: Seen | undefined): string[][] {
 /** A host that stands on the internet itself. */
 const isOutside = ({ spec }: Named): boolean =>
   (spec['interfaces'] as readonly { readonly network?: string }[] | undefined)?.[0]?.network === 'internet';
+
+/** "pair-1 and pair-2 share 10.0.0.1". */
+function membersOf({ spec }: Named): string {
+  const { members, addresses } = spec as {
+    readonly members: readonly { readonly gateway: string }[];
+    readonly addresses: readonly { readonly address: string }[];
+  };
+  return `${members.map((it) => it.gateway).join(' and ')} share ${addresses.map((it) => it.address).join(' ')}`;
+}
+
+const transportsOf = ({ spec }: Named): string => ['udp', 'tcp'].filter((it) => spec[it] !== undefined).join(' ');
 
 const addressesOf = ({ assigned }: Named): string[] => (assigned.interfaces ?? []).map((it) => it.address);
 
@@ -80,7 +111,7 @@ function urlOf({ assigned, spec }: Named): string {
   return `${secure ? 'https' : 'http'}://${address}${port === (secure ? 443 : 80) ? '' : `:${port}`}`;
 }
 
-/** Three commands that make sense for what is there. */
+/** Some commands that make sense for what is there. */
 function suggestions({ projects, deployment }: Standing, seen: Seen | undefined): string[] {
   const flags = [
     deployment.state === DEFAULT_STATE ? '' : ` --state ${deployment.state}`,
@@ -88,6 +119,7 @@ function suggestions({ projects, deployment }: Standing, seen: Seen | undefined)
   ].join('');
   if (seen === undefined || seen.instances.length === 0) return [`sudo ./vauban apply examples/cloud-ids${flags}`];
   const [front] = seen.forwardingRules;
+  const [firewall] = [...seen.gatewayClusters, ...seen.gateways];
   const mayLookIn = seen.internet.some((it) => it.spec['access'] === 'host');
   const outside = seen.instances.find(isOutside);
   const inside = seen.instances.filter((it) => it !== outside);
@@ -99,12 +131,19 @@ function suggestions({ projects, deployment }: Standing, seen: Seen | undefined)
     ...(front !== undefined && !mayLookIn && outside !== undefined
       ? [`sudo ./vauban exec${flags} ${outside.name} -- curl -kvi ${urlOf(front)}`]
       : []),
-    ...(front === undefined && address !== undefined
+    ...(firewall === undefined
+      ? []
+      : [`sudo ./vauban gateway status${flags}`, `sudo ./vauban gateway rules${flags} ${firewall.name}`]),
+    ...(seen.ipsecTunnels.length === 0 ? [] : [`sudo ./vauban ipsec status${flags}`]),
+    ...(seen.sslVpnServers.length === 0 ? [] : [`sudo ./vauban vpn profile${flags} -o openvpn_mobile_client.ovpn`]),
+    ...(front === undefined && firewall === undefined && address !== undefined
       ? [`sudo ./vauban exec${flags} ${from?.name} -- curl -s http://${address}/`]
       : []),
     `sudo ./vauban ssh${flags} ${from?.name}`,
-    ...(front === undefined
-      ? [`sudo ./vauban threats list${flags}`]
-      : [`sudo ./vauban logs read${flags} 'log_id("requests")'`]),
+    ...(front === undefined && firewall !== undefined
+      ? []
+      : front === undefined
+        ? [`sudo ./vauban threats list${flags}`]
+        : [`sudo ./vauban logs read${flags} 'log_id("requests")'`]),
   ];
 }

@@ -8,12 +8,16 @@ import { follow } from '#cli/progress.ts';
 import { readSite } from '#cli/site.ts';
 import type { Operation } from '#control/operations.ts';
 import type { Deployment, Settings } from '#core/deployment.ts';
+import { Problem } from '#core/problem.ts';
+import { membershipOf } from '#host/membership.ts';
 import { ensureUsers } from '#host/users.ts';
 import { count } from '#lib/text.ts';
+import { certificateFindings } from './certificates.ts';
 import { scanIsUp } from './deployment.ts';
 import { examine, leftovers, removeLeftovers, requireDead, requireFit } from './doctor.ts';
 import { takeDown } from './down.ts';
 import { installPackages } from './install.ts';
+import { lineFindings, startMember } from './machines.ts';
 import { prepareSite } from './prepare.ts';
 import { mebibytes, prune, spares } from './prune.ts';
 import { summary } from './summary.ts';
@@ -53,6 +57,16 @@ export const up = buildCommand({
     if (site !== undefined) prepareSite(site, say);
     const files = site === undefined ? undefined : readSite(site);
     const deployment = deploymentOf(this, flags);
+    if ((await membershipOf(deployment)) !== undefined) {
+      if (site !== undefined)
+        throw new Problem('INVALID_REQUEST', {
+          at: deployment.state,
+          message: 'this machine has joined a deployment elsewhere; its sites are applied there',
+          fix: '`vauban up` alone starts what belongs to it here.',
+        });
+      const reached = await startMember(deployment, say);
+      return this.print(reached ? 'Up, and control is reached.' : 'Up; what stood here stands again.');
+    }
     const settings = settingsOf(deployment, flags.listen);
     const client = await bringUp({ deployment, settings, say });
     if (files !== undefined) {
@@ -124,7 +138,11 @@ export const doctor = buildCommand({
     const deployment = deploymentOf(this, flags);
     // Before anything is shown: what is refused must not look like a finding.
     if (flags.clean) requireDead(deployment);
-    const findings = examine();
+    const findings = [
+      ...examine(),
+      ...certificateFindings(deployment, Date.now()),
+      ...(await lineFindings(deployment)),
+    ];
     const paint = { ok: this.style.green, warning: this.style.yellow, failed: this.style.red };
     const lines = aligned(findings.map((it) => [it.state.toUpperCase(), it.part, it.text]));
     for (const [index, line] of lines.entries()) this.print(paint[findings[index]?.state ?? 'ok'](line));

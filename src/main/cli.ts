@@ -18,7 +18,11 @@ await start({
   machine: {
     up: async () => (await import('#lab/verbs.ts')).up,
     down: async () => (await import('#lab/verbs.ts')).down,
+    netns: async () => (await import('#lab/netns.ts')).netns,
+    machines: async () => (await import('#lab/machine-verbs.ts')).machines,
     doctor: async () => (await import('#lab/verbs.ts')).doctor,
+    backup: async () => (await import('#lab/backup.ts')).backup,
+    restore: async () => (await import('#lab/backup.ts')).restore,
     setup: async () => (await import('#lab/verbs.ts')).setup,
   },
 });

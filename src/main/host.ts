@@ -1,20 +1,28 @@
 import { EventEmitter } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { type Deployment, deploymentAt, openingKeyOf } from '#core/deployment.ts';
+import { HOST_CONTRACT } from '#core/host.ts';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import type { SandboxInput } from '#engines/sandbox/input.ts';
 import { placeOf } from '#engines/sandbox/input.ts';
+import { dial } from '#host/dial.ts';
 import { engines } from '#host/engines.ts';
 import { Holder } from '#host/holder.ts';
 import { fileJournal } from '#host/journal.ts';
 import { requireLock } from '#host/lock.ts';
 import { thisMachine } from '#host/machine.ts';
-import { serveHost } from '#host/server.ts';
+import { lineFileOf, membershipOf } from '#host/membership.ts';
+import { type Answerer, answerer, serveHost } from '#host/server.ts';
 import { serveSession } from '#host/session.ts';
 import { systemUsers } from '#host/users.ts';
 
 /** The host agent: root, one per machine. `host.ts STATE-FOLDER`. */
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const log = (text: string): void =>
   console.log(JSON.stringify({ time: new Date().toISOString(), process: 'host', text }));
@@ -42,25 +50,31 @@ async function main(deployment: Deployment): Promise<void> {
   requireLock(`${deployment.hostState}/lock`, 'a host agent');
   const journal = fileJournal(deployment.hostState);
   const holder = new Holder({ machine, engines, journal, now: () => Date.now(), log, ...deathAtStep() });
-  const server = await serveHost({
+  const answer = answerer({
     holder,
-    socket: deployment.hostSocket,
-    gid: users.control.gid,
-    exec: (request, socket, head) =>
-      serveSession({ machine, sandboxOf: (artifact) => sandboxIn(holder, artifact)?.name }, request, socket, head),
+    hello: { contract: HOST_CONTRACT, version, deployment: deployment.id },
     reset: (artifact) => reset(machine, holder, artifact),
     onProgress: (listener) => {
       progress.on('text', listener);
       return () => progress.off('text', listener);
     },
   });
+  const server = await serveHost({
+    socket: deployment.hostSocket,
+    gid: users.control.gid,
+    answer,
+    exec: (request, socket, head) =>
+      serveSession({ machine, sandboxOf: (artifact) => sandboxIn(holder, artifact)?.name }, request, socket, head),
+  });
   log(`ready on ${deployment.hostSocket}`);
   await holder.start();
   log(`holds revision ${holder.status().revision}, ${holder.artifacts.length} artifacts`);
   const stopLooking = keepLooking(holder);
+  const hangUp = await dialControl(deployment, answer);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       stopLooking();
+      hangUp();
       holder.stop();
       server.close();
       server.closeAllConnections();
@@ -68,6 +82,24 @@ async function main(deployment: Deployment): Promise<void> {
       process.exit(0);
     });
   }
+}
+
+/** A machine that has joined a deployment elsewhere dials its control. */
+async function dialControl(deployment: Deployment, answer: Answerer): Promise<() => void> {
+  const membership = await membershipOf(deployment);
+  if (membership === undefined) return () => {};
+  let last: string | undefined;
+  return dial({
+    ...membership,
+    answer,
+    onLine: (trouble) => {
+      const text = trouble ?? 'connected';
+      if (text === last) return;
+      last = text;
+      log(`control at ${membership.membership.door.address}: ${text}`);
+      writeFileSync(lineFileOf(deployment), text);
+    },
+  });
 }
 
 /** Only the chaos test asks for it: the agent is killed in the middle of a change, as a power cut would. */

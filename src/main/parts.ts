@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { RateLimit } from '#access/limit.ts';
+import { askEdge } from '#api/account.ts';
 import type { ApiParts } from '#api/context.ts';
 import { AuditLog } from '#control/audit.ts';
 import { Control } from '#control/control.ts';
@@ -8,17 +9,24 @@ import { openGroups } from '#control/groups/open.ts';
 import { healthOf } from '#control/health.ts';
 import { localHost } from '#control/link/host.ts';
 import { Logging } from '#control/logging.ts';
+import { Door } from '#control/machines/door.ts';
+import { Fleet } from '#control/machines/fleet.ts';
+import { Members } from '#control/machines/members.ts';
+import { machinesOf } from '#control/machines/seen.ts';
 import { Observer } from '#control/observations.ts';
 import { Operations } from '#control/operations.ts';
+import { knownPeople } from '#control/rights/people.ts';
 import { openDatabase } from '#control/store/database.ts';
 import { sqliteStore } from '#control/store/sqlite.ts';
 import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import type { Threat } from '#control/threats/threat.ts';
 import { Tokens } from '#control/tokens.ts';
 import { Totals } from '#control/totals.ts';
+import { vpnNames } from '#control/vpn/names.ts';
 import { type Deployment, sealingKeysOf } from '#core/deployment.ts';
 import { asProblem } from '#core/problem.ts';
 import { requireLock } from '#host/lock.ts';
+import { ownCertificate } from '#host/own-certificate.ts';
 import type { SealingKeys } from '#lib/seal.ts';
 
 export interface Running {
@@ -50,12 +58,26 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     token: readFileSync(`${deployment.controlState}/admin.token`, 'utf8').trim(),
   });
   const host = localHost(deployment.hostSocket);
+  const members = new Members(database, now);
+  const door: Door = new Door({
+    ...{ members, log, now: () => Date.now() },
+    ...(await ownCertificate(
+      { key: `${deployment.controlState}/machines.key`, certificate: `${deployment.controlState}/machines.crt` },
+      `Vauban ${deployment.id}`,
+    )),
+    isNeeded: (machine) => control.placed.has(machine),
+  });
+  const fleet: Fleet = new Fleet({
+    ...{ local: host, log, now: () => Date.now() },
+    remotes: () => door.remotes(),
+    placed: () => control.placed,
+  });
   const store = sqliteStore(database);
   const operations = new Operations({ now });
   const totals = new Totals(database);
-  const observer = new Observer({ host, now: () => Date.now(), totals });
+  const observer = new Observer({ host: fleet, now: () => Date.now(), totals });
   const threats = openThreatStore(`${deployment.controlState}/threats.db`);
-  const detection = new Detection({ deployment, store: threats, retentionDays: RETENTION_DAYS });
+  const detection = new Detection({ deployment, host, store: threats, retentionDays: RETENTION_DAYS });
   const logging = new Logging({
     deployment,
     threats,
@@ -68,6 +90,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     store,
     facts: () => ({ unwell: groups.unwell() }),
     host,
+    fleet,
     operations,
     sealing: JSON.parse(readFileSync(sealingKeysOf(deployment), 'utf8')) as SealingKeys,
     now,
@@ -81,14 +104,23 @@ export async function startControl(deployment: Deployment): Promise<Running> {
   });
   const groups = openGroups({
     control,
-    host,
+    host: fleet,
     observer,
     operations,
     now,
     log,
     append: (entries) => logging.store.append(entries),
   });
+  let shut: string | undefined;
+  // Again and again: after a reboot its address may come later than we do.
+  const openDoor = async (): Promise<void> => {
+    const trouble = members.door && (await door.open(members.door).then(() => undefined, asProblem));
+    if (trouble !== undefined && trouble.message !== shut)
+      log('other machines cannot come in', { problem: trouble.toJSON() });
+    shut = trouble?.message;
+  };
   const agree = async (): Promise<void> => {
+    await openDoor();
     await control
       .agree()
       .catch((error: unknown) => log('the host agent does not agree yet', { problem: asProblem(error).toJSON() }));
@@ -97,6 +129,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
   await control
     .start()
     .catch((error: unknown) => log('the host agent is not there yet', { problem: asProblem(error).toJSON() }));
+  await openDoor();
   const watching = setInterval(() => void agree(), 1000);
   // Also when nobody asks: what is counted between two looks is lost when a table is replaced in between.
   const counting = setInterval(() => {
@@ -115,19 +148,30 @@ export async function startControl(deployment: Deployment): Promise<Running> {
   const parts: ApiParts = {
     control,
     store,
-    host,
+    host: fleet,
     operations,
     observer,
     groups,
     tokens,
     threats,
     logs: logging.store,
+    vpnNames: vpnNames(deployment),
+    knownPeople: knownPeople(deployment.run),
     serialText: (project, instance, lines) => logging.serialText(project, instance, lines),
+    accountOf: askEdge(deployment.run),
     limit: new RateLimit({ rate: 100, burst: 400 }),
     onThreat: (listener) => detection.pipeline.listen(listener),
     packetsOf: (threat: Threat) => detection.packetsOf(threat),
+    machines: machinesOf({ door, fleet, members, control }),
     health: () =>
-      healthOf({ control, observer, feeds: () => detection.pipeline.health(), logs: () => logging.health() }),
+      healthOf({
+        machines: () => door.seen(),
+        courseOf: (name) => fleet.courseOf(name),
+        control,
+        observer,
+        feeds: () => detection.pipeline.health(),
+        logs: () => logging.health(),
+      }),
     audit: (event) => audit.write(event),
     now,
   };
@@ -137,6 +181,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     stop: async () => {
       clearInterval(watching);
       groups.stop();
+      door.close();
       clearInterval(counting);
       await detection.pipeline.stop();
       await logging.stop();

@@ -8,15 +8,20 @@ import { mountSpecial } from '#edge/decision/special.ts';
 import { accountsOf } from '#edge/directory/accounts.ts';
 import type { Edge, EdgeLog, EdgePart } from '#edge/edge.ts';
 import { followInput, type InputFile } from '#edge/input-file.ts';
-import type { LookupOptions } from '#edge/outbound/resolve.ts';
+import { guardedLookup, type LookupOptions } from '#edge/outbound/resolve.ts';
+import { portalPart } from '#edge/portal/part.ts';
+import { signedInAt } from '#edge/portal/signed-in.ts';
 import { sessionStore } from '#edge/session-store.ts';
+import { type Guards, guardsOf } from '#edge/sign-in/guards.ts';
 import { signInProviders, signInSecrets, startSignIn } from '#edge/sign-in/sign-in.ts';
 import { tunnelPart } from '#edge/tunnel/part.ts';
+import { vpnPart } from '#edge/vpn/part.ts';
 import { type Web, webOf } from '#edge/web.ts';
-import { type EdgeHealth, HEALTH_PATH, memoryPlaces } from '#engines/edge/paths.ts';
+import { type EdgeHealth, HEALTH_PATH, type KnownPerson, memoryPlaces } from '#engines/edge/paths.ts';
 
 export interface RunningEdge {
   readonly edge: Edge;
+  readonly guards: Guards;
   stop(): Promise<void>;
 }
 
@@ -30,7 +35,11 @@ export interface EdgeFolders {
   readonly maps: string;
   /** Socket of operators' tunnels; default in `run`. */
   readonly operator?: string;
-  /** For tests in which identity providers stand on this very machine. */
+  /** Socket of VPN services; default in `run`. */
+  readonly vpn?: string;
+  /** Milliseconds since 1970; for tests in which time passes. */
+  readonly now?: () => number;
+  /** For tests in which identity providers and directories stand on this very machine. */
   readonly lookup?: Partial<LookupOptions>;
 }
 
@@ -43,7 +52,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
     console.log(JSON.stringify({ time: new Date().toISOString(), event, ...fields }));
   const input = followInput(`${run}/edge.json`);
   const database = openEdgeDatabase(`${state}/edge.db`);
-  const now = (): number => Date.now();
+  const now = folders.now ?? Date.now;
   const web = webOf((route, error) => log('defect', { at: `web ${route}`, message: String(error) }));
   const accounts = accountsOf({
     input: input.current,
@@ -53,6 +62,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
     machineRun: dirname(dirname(run)),
     now,
     log,
+    ...(folders.lookup === undefined ? {} : { lookup: guardedLookup({ allowPrivate: true, ...folders.lookup }) }),
   });
   const secrets = signInSecrets(`${state}/sign-in.json`);
   const clients = signInProviders({
@@ -71,6 +81,8 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
       spoe: `${run}/spoe.sock`,
       web: `${run}/web.sock`,
       operator: folders.operator ?? `${run}/operator.sock`,
+      vpn: folders.vpn ?? `${run}/vpn.sock`,
+      portal: `${run}/portal.sock`,
       runtime: `${run}/runtime.sock`,
       keys: `${state}/keys.json`,
     },
@@ -86,14 +98,25 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
   const keys = keyRing(edge.paths.keys, now);
   const decision = await startDecision(edge, keys, memoryPlaces(folders.maps));
   mountSpecial(edge, keys, decision.refusals);
-  const signIn = startSignIn(edge, { accounts, clients, secrets });
-  const tunnels = await tunnelPart(edge);
-  const parts: readonly EdgePart[] = [accounts, decision, signIn, tunnels];
+  const guards = guardsOf(edge, accounts);
+  const signIn = startSignIn(edge, { accounts, clients, secrets, guards });
+  const everybody = (): readonly KnownPerson[] =>
+    accounts.everybody().map(({ email, displayName, domain, groups, provider, disabled, subject }) => ({
+      ...{ email, displayName, domain, groups, directory: provider, disabled },
+      secondFactor: guards.factors.totpSince(subject) !== undefined,
+    }));
+  const tunnels = await tunnelPart(edge, everybody);
+  const signedIn = signedInAt(database, now);
+  const vpn = await vpnPart(edge, { accounts, guards, signedIn });
+  const { admission, portals: questions, changed } = vpn;
+  const portal = await portalPart(edge, { accounts, guards, admission, questions, changed, store: signedIn });
+  const parts: readonly EdgePart[] = [accounts, decision, signIn, tunnels, vpn, portal];
   mountHealth(web, input, parts);
   await listen(web, edge.paths.web);
   log('started', { project: input.current().project.id });
   return {
     edge,
+    guards,
     stop: async () => {
       input.stop();
       web.server.close();

@@ -2,6 +2,9 @@ import { type Application, type CommandContext, generateHelpTextForAllCommands }
 import { cliApp } from '#cli/app.ts';
 import { exitCodes } from '#cli/exit.ts';
 import { verbGroups } from '#cli/verbs.ts';
+import { backup, restore } from '#lab/backup.ts';
+import { machines } from '#lab/machine-verbs.ts';
+import { netns } from '#lab/netns.ts';
 import { doctor, down, setup, up } from '#lab/verbs.ts';
 import { table } from './table.ts';
 
@@ -15,7 +18,16 @@ const meanings: Readonly<Record<keyof typeof exitCodes, string>> = {
 
 /** Every command with its help, as it prints it. */
 export async function commandPage(): Promise<string> {
-  const machine = { up: async () => up, down: async () => down, doctor: async () => doctor, setup: async () => setup };
+  const machine = {
+    up: async () => up,
+    down: async () => down,
+    machines: async () => machines,
+    doctor: async () => doctor,
+    setup: async () => setup,
+    backup: async () => backup,
+    restore: async () => restore,
+    netns: async () => netns,
+  };
   const groups = verbGroups(machine);
   const app = await cliApp({ groups, version: '0', inputs: [], whole: true });
   // Help is made without a context, whatever the commands want of one.
