@@ -2,6 +2,9 @@ import { expect, test } from 'vitest';
 import { digestOfAll } from '#core/artifact.ts';
 import type { HoldRequest, HostLink, HostStatus } from '#core/host.ts';
 import { Problem } from '#core/problem.ts';
+import { filterPolicy } from '#kinds/filter-policy/kind.ts';
+import type { AnyKind } from '#kinds/index.ts';
+import { networkObject } from '#kinds/network-object/kind.ts';
 import { newSealingKeys } from '#lib/seal.ts';
 import { Control } from './control.ts';
 import { Operations } from './operations.ts';
@@ -54,8 +57,10 @@ function imaginedHost() {
       },
       revert: async (): Promise<void> => host.expire(),
       observe: async () => [],
+      renew: async () => [],
       reset: async () => {},
       steer: async () => {},
+      ask: async () => undefined,
     } satisfies HostLink,
   };
   return host;
@@ -247,4 +252,55 @@ test('a machine that refuses what is in force is asked again later, not all the 
   host.answer = 'done';
   await control.agree();
   expect([host.holds, control.trouble]).toEqual([before + 1, undefined]);
+});
+
+test('an object gets another name everywhere at once, and what was chosen for it stays', async () => {
+  const { start } = setup();
+  const control = await start();
+  await put(
+    control,
+    `project: p
+networkObjects: { web: { host: 10.0.0.1 } }
+filterPolicies:
+  office: { rules: [{ name: first, action: pass, destination: [web] }, { name: second, action: block }] }
+`,
+  );
+  const rename = async (kind: AnyKind, name: string, to: string): Promise<void> => {
+    const { done } = await control.apply({ type: 'rename', project: 'p', kind, name, to }, { author: 'me' });
+    await done;
+  };
+  await rename(networkObject, 'web', 'shop');
+  await rename(filterPolicy, 'office', 'main');
+  const policy = control.snapshot.get(filterPolicy, 'p', 'main');
+  expect(policy.spec.rules[0]?.destination).toEqual(['shop']);
+  expect(policy.assigned.numbers).toEqual({ first: 1, second: 2 });
+  await expect(rename(networkObject, 'web', 'other')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(rename(networkObject, 'shop', 'any')).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+});
+
+test('many objects come in one revision or not at all; what is there is replaced, others are kept', async () => {
+  const control = await setup().start();
+  await put(control, 'project: p\nnetworkObjects:\n  web: { host: 10.0.0.1 }\n  db: { host: 10.0.0.2 }\n');
+  const one = (name: string, value: unknown, line: number) => ({
+    kind: networkObject as AnyKind,
+    name,
+    value,
+    place: `objects.csv:${line}`,
+  });
+  const bring = (...resources: ReturnType<typeof one>[]) => ({ type: 'put-many', project: 'p', resources }) as const;
+  const bad = bring(one('web', { host: '10.0.0.300' }, 1), one('all', { group: ['web', 'gone'] }, 2));
+  const refused: unknown = await control.plan(bad).catch((error: unknown) => error);
+  expect((refused as Problem).details.map((it) => it.at)).toEqual([
+    'objects.csv:1 networkObjects/web host',
+    'objects.csv:2 networkObjects/all group[1]',
+  ]);
+  const good = bring(one('web', { host: '10.0.0.9' }, 1), one('all', { group: ['web', 'db'] }, 2));
+  expect((await control.plan(good)).resources.map((it) => `${it.action} ${it.name}`)).toEqual([
+    'create all',
+    'update web',
+  ]);
+  await (await control.apply(good, { author: 'me' })).done;
+  expect(control.head).toBe(2);
+  expect(control.snapshot.all(networkObject).map((it) => it.name)).toEqual(['all', 'db', 'web']);
+  expect((await control.plan(good)).resources).toEqual([]);
 });

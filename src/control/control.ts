@@ -1,18 +1,19 @@
 import { type Artifact, digestOfAll } from '#core/artifact.ts';
-import type { HostLink, HostStatus } from '#core/host.ts';
+import { type HostLink, type HostStatus, LOCAL } from '#core/host.ts';
 import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
 import { keyOf, type Snapshot } from '#core/resource.ts';
 import { emptySnapshot, snapshotOf } from '#core/snapshot.ts';
 import type { Facts } from '#kinds/define.ts';
-import { type AnyKind, kindNamed } from '#kinds/index.ts';
+import type { AnyKind } from '#kinds/index.ts';
 import type { SealingKeys } from '#lib/seal.ts';
-import { admit, type Unread, withoutImplied } from '#plan/admit.ts';
-import { compile } from '#plan/compile.ts';
+import { compileAll, refuseStrangers } from '#plan/compile.ts';
 import { artifactChanges, type Difference, type ResourceChange, resourceChanges } from '#plan/difference.ts';
-import { recall, sealed } from '#plan/secrets.ts';
-import type { Declared } from '#plan/site.ts';
-import { patienceAfter, settlement } from './agreement.ts';
-import { asDeclared, type Change, chosen, declaredBy, described, refusal } from './change.ts';
+import { refuseLockOut } from '#plan/lock-out.ts';
+import { Agreeing } from './agreeing.ts';
+import { candidateOf } from './candidate.ts';
+import { type Change, described } from './change.ts';
+import { Fleet, type FleetHold } from './machines/fleet.ts';
+import { everywhere, type Placed } from './machines/placed.ts';
 import type { Operation, Operations } from './operations.ts';
 import type { Candidate, ResourceStore, Stored } from './store/store.ts';
 
@@ -26,7 +27,10 @@ export interface ChangeOptions {
 
 export interface ControlParts {
   readonly store: ResourceStore;
+  /** The machine that control stands on. */
   readonly host: HostLink;
+  /** All machines; default: that one alone. */
+  readonly fleet?: Fleet;
   readonly operations: Operations;
   /** What secrets are sealed with before they are written down. */
   readonly sealing: SealingKeys;
@@ -46,6 +50,7 @@ export interface Coming {
   /** RFC 3339: when it was begun. */
   readonly time: string;
   readonly snapshot: Snapshot;
+  /** Of all machines. */
   readonly artifacts: readonly Artifact[];
 }
 
@@ -60,6 +65,8 @@ export class Control {
   readonly #parts: ControlParts;
   #snapshot: Snapshot = emptySnapshot;
   #stored: ReadonlyMap<string, Stored> = new Map();
+  #placed: Placed = new Map([[LOCAL, []]]);
+  /** Of all machines. */
   #artifacts: readonly Artifact[] = [];
   #head = 0;
   #changing = false;
@@ -67,22 +74,31 @@ export class Control {
   #ours: Promise<void> | undefined;
   #coming: Coming | undefined;
   #agreeing: Promise<void> | undefined;
-  #machine: HostStatus | undefined;
-  #trouble: string | undefined;
-  #failures = 0;
-  /** Milliseconds since 1970. */
-  #holdAfter = 0;
+  readonly #agreement: Agreeing;
+  readonly #fleet: Fleet;
   /** Operations by revision whose outcome the host could not tell. */
   readonly #unanswered = new Map<number, string>();
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
+    this.#fleet = parts.fleet ?? new Fleet({ ...parts, local: parts.host, placed: () => this.#placed, now: Date.now });
+    this.#agreement = new Agreeing(parts, {
+      meant: () => ({ revision: this.#head, artifacts: local(this.#placed) }),
+      settled: (revision, problem) => this.#tellOutcome(revision, problem),
+      load: () => this.#load(),
+    });
   }
 
   get snapshot(): Snapshot {
     return this.#snapshot;
   }
 
+  /** What each machine should hold. */
+  get placed(): Placed {
+    return this.#placed;
+  }
+
+  /** What all machines should hold; what stands on several of them counts once. */
   get artifacts(): readonly Artifact[] {
     return this.#artifacts;
   }
@@ -106,12 +122,12 @@ export class Control {
 
   /** The last thing that the host said; undefined as long as it does not answer. */
   get machine(): HostStatus | undefined {
-    return this.#machine;
+    return this.#agreement.machine;
   }
 
   /** Why the machine does not hold what is in force, when that is so. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    return this.#agreement.trouble;
   }
 
   /** Reads the state back. Whether the machine holds it, {@link agree} finds out. */
@@ -126,34 +142,23 @@ export class Control {
    */
   async agree(): Promise<void> {
     if (this.#changing || this.#agreeing !== undefined) return this.#agreeing;
-    this.#agreeing = this.#settleWithHost().finally(() => {
+    this.#agreeing = this.#agreement.settle().finally(() => {
       this.#agreeing = undefined;
     });
-    return this.#agreeing;
+    await this.#agreeing;
+    // Each by itself, and nobody waits for it: a slow machine keeps no change of the others back.
+    if (this.#fleet.remotes.length > 0) void this.#settleOthers();
   }
 
-  async #settleWithHost(): Promise<void> {
-    const status = await this.#parts.host.status().catch((error: unknown) => {
-      this.#machine = undefined;
-      throw error;
+  async #settleOthers(): Promise<void> {
+    const [newest] = await this.#parts.store.history(1);
+    // What stands elsewhere goes by what became of it here, which is not known yet.
+    if (this.#changing || newest?.state === 'applying') return;
+    const { number = 0, state } = newest ?? {};
+    await this.#fleet.settle({
+      ...{ revision: this.#head, newest: number, machines: this.#placed },
+      waits: state === 'pending' && number === this.#head,
     });
-    this.#machine = status;
-    if (status.busy) return;
-    const { store, log } = this.#parts;
-    const open = (await store.history(20)).filter((it) => it.state === 'applying' || it.state === 'pending');
-    let changed = false;
-    for (const { number, state } of open.toReversed()) {
-      const end = settlement({ number, state }, await store.begun(number), status);
-      if (end.action === 'wait') continue;
-      if (end.action === 'commit') await store.commit(number, end.before);
-      else if (end.action === 'confirm') await store.confirm(number);
-      else await store[end.action](number, note(number, end.reason));
-      log('revision settled', { revision: number, ...end });
-      this.#tellOutcome(number, end.action === 'fail' ? note(number, end.reason) : undefined);
-      changed = true;
-    }
-    if (changed) await this.#load();
-    await this.#holdAgain(status);
   }
 
   /** The operation that nobody could answer before. */
@@ -164,38 +169,11 @@ export class Control {
     this.#parts.operations.update(id, problem === undefined ? { state: 'done' } : { state: 'failed', problem });
   }
 
-  async #holdAgain(status: HostStatus): Promise<void> {
-    const { host, store, log, now } = this.#parts;
-    if (status.pending !== undefined || status.digest === digestOfAll(this.#artifacts)) {
-      this.#failures = 0;
-      this.#trouble = undefined;
-      return;
-    }
-    const [newest] = await store.history(1);
-    if (status.revision > (newest?.number ?? 0)) {
-      // Older data than the machine: what it holds may be all that is left of what was meant.
-      this.#trouble = `the machine holds revision ${status.revision}, of which nothing is known here; restore the newer data, or apply the site again`;
-      return;
-    }
-    if (now().getTime() < this.#holdAfter) return;
-    try {
-      log('the machine is brought to what is in force', { revision: this.#head, held: status.revision });
-      await host.hold({ revision: this.#head, artifacts: this.#artifacts.map(mutable) }, () => {});
-      this.#failures = 0;
-      this.#trouble = undefined;
-    } catch (error) {
-      this.#failures += 1;
-      this.#holdAfter = now().getTime() + patienceAfter(this.#failures);
-      this.#trouble = `the machine cannot be brought to revision ${this.#head}: ${asProblem(error).message}`;
-      throw error;
-    }
-  }
-
   async plan(change: Change): Promise<Difference> {
-    const { snapshot } = await this.#candidate(change);
+    const snapshot = await candidateOf(change, { ...this.#parts, snapshot: this.#snapshot });
     return {
       resources: resourceChanges(this.#snapshot, snapshot),
-      artifacts: artifactChanges(this.#artifacts, compile(snapshot)),
+      artifacts: artifactChanges(this.#artifacts, everywhere(this.#compiled(snapshot))),
     };
   }
 
@@ -235,11 +213,13 @@ export class Control {
       await this.#agreeing?.catch(() => {});
       await this.#refuseWhileOpen();
       this.#checkEtag(change, options.etag);
-      const { snapshot } = await this.#candidate(change);
-      const artifacts = compile(snapshot);
+      const snapshot = await candidateOf(change, { ...this.#parts, snapshot: this.#snapshot });
+      const machines = this.#compiled(snapshot);
+      const artifacts = everywhere(machines);
+      refuseLockOut(this.#artifacts, artifacts, options.confirmSeconds);
       const changes = resourceChanges(this.#snapshot, snapshot);
       const operation = operations.begin(options.author);
-      if (changes.length === 0 && artifactChanges(this.#artifacts, artifacts).length === 0) {
+      if (changes.length === 0 && isSamePlaced(this.#placed, machines)) {
         operations.update(operation.id, { state: 'done', revision: this.#head });
         this.#changing = false;
         return { operation: operations.get(operation.id) ?? operation, done: Promise.resolve() };
@@ -250,14 +230,16 @@ export class Control {
         time: this.#parts.now().toISOString(),
         changes,
         ...delta(changes, snapshot),
-        digest: digestOfAll(artifacts),
+        digest: digestOfAll(local(machines)),
       });
       operations.update(operation.id, { revision });
       this.#coming = { revision, time: operation.startTime, snapshot, artifacts };
-      const done = this.#carryOut(operation.id, revision, snapshot, artifacts, options.confirmSeconds).finally(() => {
-        this.#coming = undefined;
-        this.#changing = false;
-      });
+      const done = this.#carryOut(operation.id, snapshot, { revision, machines, ...confirming(options) }).finally(
+        () => {
+          this.#coming = undefined;
+          this.#changing = false;
+        },
+      );
       return { operation: operations.get(operation.id) ?? operation, done };
     } catch (error) {
       this.#changing = false;
@@ -267,7 +249,7 @@ export class Control {
 
   async confirm(): Promise<number> {
     const pending = await this.#pending();
-    await this.#parts.host.confirm(pending);
+    await this.#fleet.confirm(pending);
     await this.#parts.store.confirm(pending);
     return pending;
   }
@@ -275,7 +257,7 @@ export class Control {
   /** Takes the pending revision back now. */
   async revertPending(): Promise<number> {
     const pending = await this.#pending();
-    await this.#parts.host.revert(pending);
+    await this.#fleet.revert(pending);
     await this.#agreeing?.catch(() => {});
     await this.agree();
     return pending;
@@ -291,23 +273,13 @@ export class Control {
     });
   }
 
-  async #carryOut(
-    id: string,
-    revision: number,
-    snapshot: Snapshot,
-    artifacts: readonly Artifact[],
-    confirmSeconds: number | undefined,
-  ): Promise<void> {
-    const { host, store, operations, now, log } = this.#parts;
+  async #carryOut(id: string, snapshot: Snapshot, request: FleetHold): Promise<void> {
+    const { store, operations, now, log } = this.#parts;
+    const { revision, confirmSeconds } = request;
     let held = false;
     try {
-      const request = {
-        revision,
-        artifacts: artifacts.map(mutable),
-        ...(confirmSeconds === undefined ? {} : { confirmSeconds }),
-      };
       this.#parts.onCandidate?.(snapshot);
-      await host.hold(request, (event) => operations.tell(id, event));
+      await this.#fleet.hold(request, (event) => operations.tell(id, event));
       const before =
         confirmSeconds === undefined ? undefined : new Date(now().getTime() + confirmSeconds * 1000).toISOString();
       held = true;
@@ -354,8 +326,14 @@ export class Control {
     const rows = await store.resources();
     this.#stored = new Map(rows.map((it) => [keyOf(it.resource), it]));
     this.#snapshot = snapshotOf(rows.map((it) => it.resource));
-    this.#artifacts = compile(this.#snapshot);
+    this.#placed = compileAll(this.#snapshot);
+    this.#artifacts = everywhere(this.#placed);
     onSnapshot(this.#snapshot);
+  }
+
+  #compiled(snapshot: Snapshot): Placed {
+    refuseStrangers(snapshot, this.#fleet.joined);
+    return compileAll(snapshot);
   }
 
   #checkEtag(change: Change, etag: string | undefined): void {
@@ -368,53 +346,6 @@ export class Control {
       fix: 'Read it again and repeat your change.',
     });
   }
-
-  /** The snapshot that a change would make, or every reason why it cannot. */
-  async #candidate(change: Change): Promise<{ readonly snapshot: Snapshot }> {
-    if (change.type === 'rollback') return this.#former(change.revision);
-    const { declared, ...unread } = declaredBy(change, this.#snapshot);
-    const { sealing } = this.#parts;
-    const recalled = declared.map((it) => recall(it, this.stored(it.project, it.kind, it.name)?.resource, sealing));
-    const problems = [...unread.problems, ...recalled.flatMap((it) => it.problems)];
-    const before = change.type === 'choose' ? chosen(this.#snapshot, change) : this.#snapshot;
-    return this.#admitted(
-      change,
-      recalled.map((it) => it.declared),
-      { before, unread: { ...unread, problems } },
-    );
-  }
-
-  #admitted(
-    change: Change,
-    declared: readonly Declared[],
-    { before, unread }: { readonly before: Snapshot; readonly unread?: Unread },
-  ): { readonly snapshot: Snapshot } {
-    const { sealing, facts } = this.#parts;
-    const admission = admit(declared, before, unread, facts?.());
-    if (admission.problems.length > 0) throw refusal(change, admission.problems);
-    return { snapshot: snapshotOf(admission.snapshot.resources.map((it) => sealed(it, sealing))) };
-  }
-
-  /** A revision as it was, but for what resources with parts of their own made of themselves since: a group's hosts. */
-  async #former(revision: number): Promise<{ readonly snapshot: Snapshot }> {
-    if (!(await this.#wasInForce(revision))) {
-      throw new Problem('NOT_FOUND', {
-        at: `revision ${revision}`,
-        message: 'it was never in force',
-        fix: '`vauban history` lists those that were.',
-      });
-    }
-    const rows = (await this.#parts.store.resources(revision)).map((it) => it.resource);
-    const owners = this.#snapshot.resources.filter((it) => kindNamed(it.kind)?.owns === true);
-    if (!rows.some((it) => owners.some((owner) => keyOf(owner) === keyOf(it)))) return { snapshot: snapshotOf(rows) };
-    const before = snapshotOf([...this.#snapshot.resources, ...rows, ...owners]);
-    return this.#admitted({ type: 'rollback', revision }, withoutImplied(rows).map(asDeclared), { before });
-  }
-
-  async #wasInForce(revision: number): Promise<boolean> {
-    const state = (await this.#parts.store.revision(revision))?.state;
-    return state === 'applied' || state === 'pending';
-  }
 }
 
 /** The resources of a snapshot that a change puts there, and the names of those that it takes away. */
@@ -425,17 +356,12 @@ function delta(changes: readonly ResourceChange[], after: Snapshot): Pick<Candid
   return { put, gone: gone.map(({ project, kind, name }) => ({ project, kind, name })) };
 }
 
-const mutable = (it: Artifact) => ({
-  id: it.id,
-  engine: it.engine,
-  owners: [...it.owners],
-  needs: [...it.needs],
-  input: it.input,
-});
+const local = (placed: Placed): readonly Artifact[] => placed.get(LOCAL) ?? [];
 
-const note = (revision: number, message: string): ProblemDocument => ({
-  code: 'ENGINE_FAILED',
-  at: `revision ${revision}`,
-  message,
-  fix: 'Apply the change again.',
-});
+/** Whether two say the same of every machine. */
+const isSamePlaced = (before: Placed, after: Placed): boolean =>
+  before.size === after.size &&
+  [...after].every(([name, list]) => artifactChanges(before.get(name) ?? [], list).length === 0);
+
+const confirming = ({ confirmSeconds }: ChangeOptions): Pick<FleetHold, 'confirmSeconds'> =>
+  confirmSeconds === undefined ? {} : { confirmSeconds };

@@ -1,6 +1,8 @@
+import type { Observation } from '#core/engine.ts';
 import { count } from '#lib/text.ts';
 import type { Control } from './control.ts';
 import type { LineLogHealth } from './logs/lines/collector.ts';
+import type { MachineSeen } from './machines/door.ts';
 import type { Observer } from './observations.ts';
 import type { FeedHealth } from './threats/feed.ts';
 
@@ -16,22 +18,30 @@ export interface HealthSources {
   readonly observer: Pick<Observer, 'latest'>;
   readonly feeds: () => readonly FeedHealth[];
   readonly logs: () => readonly LineLogHealth[];
+  /** Machines that have joined; default: none. */
+  readonly machines?: () => readonly MachineSeen[];
+  /** What came of bringing one to what is in force. */
+  readonly courseOf?: (machine: string) => { readonly revision?: number; readonly trouble?: string };
 }
 
 /** The health of every part, in words. */
-export async function healthOf({ control, observer, feeds, logs }: HealthSources): Promise<readonly HealthItem[]> {
+export async function healthOf(sources: HealthSources): Promise<readonly HealthItem[]> {
+  const { control, observer, feeds, logs } = sources;
   const all = logs();
   const of = (prefix: string): readonly LineLogHealth[] => all.filter((it) => it.name.startsWith(`${prefix}/`));
+  const { list } = await observer.latest();
   return [
-    await hostItem(control, observer),
+    await hostItem(sources),
     ...driftItems(control),
+    ...(sources.machines?.() ?? []).map((it) => machineItem(it, sources.courseOf?.(it.name) ?? {})),
     ...feeds().map(feedItem),
-    ...of('firewall').map((it) => lineItem(`firewall log ${it.name.slice('firewall/'.length)}`, [it])),
+    ...packetItems(of('firewall'), { part: 'firewall log', kind: 'network', seen: list }),
+    ...packetItems(of('filter'), { part: 'filter log', kind: 'gateway', seen: list }),
     ...(of('serial').length === 0 ? [] : [lineItem('serial logs', of('serial'))]),
   ];
 }
 
-async function hostItem(control: HealthSources['control'], observer: HealthSources['observer']): Promise<HealthItem> {
+async function hostItem({ control, observer }: HealthSources): Promise<HealthItem> {
   const seen = await observer.latest();
   const failed = seen.list.filter((it) => it.state === 'failed');
   if (seen.problem !== undefined) return { part: 'host', state: 'failed', text: seen.problem };
@@ -69,6 +79,19 @@ function driftItems({ machine, trouble }: HealthSources['control']): HealthItem[
   return items;
 }
 
+/** A machine that is away goes on as it is: nothing failed yet, and somebody should look. */
+function machineItem(it: MachineSeen, course: { readonly revision?: number; readonly trouble?: string }): HealthItem {
+  const part = `machine ${it.name}`;
+  if (it.trouble !== undefined) return { part, state: 'warning', text: it.trouble };
+  if (course.trouble !== undefined) return { part, state: 'failed', text: course.trouble };
+  const { revision } = course;
+  return {
+    part,
+    state: 'ok',
+    text: `connected since ${it.since ?? '-'}${revision === undefined ? '' : `, revision ${revision}`}`,
+  };
+}
+
 function feedItem(it: FeedHealth): HealthItem {
   const lost = it.gaps > 0 ? `, ${count(it.gaps, 'gap')}` : '';
   return {
@@ -78,6 +101,31 @@ function feedItem(it: FeedHealth): HealthItem {
       it.trouble ?? `${count(it.lines, 'event')} read, ${it.malformed} malformed, ${it.lagBytes} bytes waiting${lost}`,
     values: { lines: it.lines, malformed: it.malformed, lagBytes: it.lagBytes, linesPerSecond: it.linesPerSecond },
   };
+}
+
+interface PacketLogs {
+  readonly part: string;
+  /** Of what the packets cross. */
+  readonly kind: 'network' | 'gateway';
+  readonly seen: readonly Observation[];
+}
+
+/** A flood may come faster than lines are written; what rules count is not counted by lines. */
+function packetItems(files: readonly LineLogHealth[], { part, kind, seen }: PacketLogs): HealthItem[] {
+  return files.map((file) => {
+    const [, project = '', name = ''] = file.name.split('/');
+    const owner = `${project}/${kind}/${name}`;
+    const values = seen.filter((it) => it.artifact.startsWith('ulogd/')).map((it) => it.values[owner]);
+    const lost = values.reduce((sum, it) => sum + (it?.['lostMessages'] ?? 0), 0);
+    const item = lineItem(`${part} ${project}/${name}`, [file]);
+    if (lost === 0) return item;
+    return {
+      ...item,
+      state: item.state === 'ok' ? 'warning' : item.state,
+      text: `${item.text}, ${count(lost, 'message')} of up to 32 packets each lost in a flood; counters of rules are exact`,
+      values: { ...item.values, lostMessages: lost },
+    };
+  });
 }
 
 /** One item for all files of a sort: a thousand consoles are one line. */

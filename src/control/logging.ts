@@ -5,10 +5,14 @@ import { projectNumber } from '#kinds/instance/fabric.ts';
 import { instance } from '#kinds/instance/kind.ts';
 import { accessLogs } from './logs/lines/access.ts';
 import { type LineLogHealth, LogCollector } from './logs/lines/collector.ts';
+import { filterLogs } from './logs/lines/filter.ts';
 import { firewallLogs } from './logs/lines/firewall.ts';
+import { ipsecLogs } from './logs/lines/ipsec.ts';
 import { type Places, placesIn, placesOf } from './logs/lines/places.ts';
 import { requestLogs } from './logs/lines/requests.ts';
 import { serialLogs, serialText } from './logs/lines/serial.ts';
+import { urlFilterLogs } from './logs/lines/url-filter.ts';
+import { vpnLogs } from './logs/lines/vpn.ts';
 import { keepWithin, type LogRetention } from './logs/retention.ts';
 import { openLogStore } from './logs/sqlite.ts';
 import type { LogStore } from './logs/store.ts';
@@ -66,9 +70,13 @@ export class Logging {
     const surroundings = { deployment, places: () => this.#places, now };
     await this.#collector.follow([
       ...firewallLogs(snapshot, surroundings),
+      ...filterLogs(snapshot, surroundings),
       ...serialLogs(snapshot, surroundings),
       ...requestLogs(snapshot, surroundings),
       ...accessLogs(snapshot, surroundings),
+      ...urlFilterLogs(snapshot, surroundings),
+      ...vpnLogs(snapshot, surroundings),
+      ...ipsecLogs(snapshot, surroundings),
     ]);
   }
 

@@ -33,7 +33,7 @@ export interface Observations {
 }
 
 interface ObserverParts {
-  readonly host: HostLink;
+  readonly host: Pick<HostLink, 'observe'>;
   readonly now: () => number;
   /** Milliseconds; default 1000. */
   readonly age?: number;
@@ -43,7 +43,7 @@ interface ObserverParts {
 
 /** The last look at the machine, taken again when it is older than `age` milliseconds. */
 export class Observer {
-  readonly #host: HostLink;
+  readonly #host: Pick<HostLink, 'observe'>;
   readonly #now: () => number;
   readonly #age: number;
   readonly #totals: Pick<Totals, 'take'> | undefined;
@@ -63,6 +63,13 @@ export class Observer {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /** A look that begins now: what was done before this call shows in it. */
+  async fresh(): Promise<Observations> {
+    await this.#running;
+    this.#last = { ...this.#last, at: Number.NEGATIVE_INFINITY };
+    return this.latest();
   }
 
   async #look(): Promise<Observations> {
@@ -99,10 +106,11 @@ export function statuses(
       else list.push(it);
     }
   }
-  const words = new Map(seen.list.flatMap((it) => Object.entries(it.details ?? {})));
-  const values = new Map<string, Record<string, number>>();
+  const words = wordsOf(seen.list);
+  const values = new Map<string, Readonly<Record<string, number>>>();
   for (const it of seen.list)
-    for (const [owner, numbers] of Object.entries(it.values)) values.set(owner, { ...values.get(owner), ...numbers });
+    for (const [owner, numbers] of Object.entries(it.values))
+      values.set(owner, joined(values.get(owner) ?? {}, numbers, { owner, artifact: it.artifact }));
   return (owner) => {
     const own = owned.get(owner) ?? [];
     const states = own.flatMap((it) => byArtifact.get(it.id) ?? []);
@@ -113,6 +121,8 @@ export function statuses(
     // What is being changed is neither as it was nor as it will be.
     const failed = states.find((it) => it.state === 'failed' && !underWay.has(it.artifact));
     if (failed !== undefined) return { ...base, state: 'FAILED', detail: failed.detail ?? failed.artifact };
+    const unheard = states.find((it) => it.state === 'unheard');
+    if (unheard !== undefined) return { ...base, state: 'UNKNOWN', detail: unheard.detail ?? unheard.artifact };
     const isHost = own.some((it) => it.engine === 'sandbox');
     const pending = states.find((it) => it.state === 'pending');
     if (pending !== undefined)
@@ -122,6 +132,45 @@ export function statuses(
     if (isHost) return { ...base, ...told, state: base.values['running'] === 1 ? 'RUNNING' : 'TERMINATED' };
     return { ...base, ...told, state: 'READY' };
   };
+}
+
+interface Told {
+  readonly owner: string;
+  readonly artifact: string;
+}
+
+const isCluster = (owner: string): boolean => owner.split('/')[1] === 'gatewayCluster';
+const isPolicy = (owner: string): boolean => /^[^/]+\/(filter|nat)Policy\//.test(owner);
+/** `gw.lab.one` is where the member `one` stands. */
+const memberOf = (artifact: string): string => artifact.split('.').at(-1) ?? artifact;
+
+/**
+ * What several artifacts say of one resource. Of a cluster each member says its own; what a rule counted, it counted on
+ * both members; of anything else nobody says the same twice.
+ */
+function joined(
+  before: Readonly<Record<string, number>>,
+  numbers: Readonly<Record<string, number>>,
+  { owner, artifact }: Told,
+): Readonly<Record<string, number>> {
+  if (isCluster(owner)) {
+    const own = Object.entries(numbers).map(([field, value]) => [`${memberOf(artifact)}.${field}`, value] as const);
+    return { ...before, ...Object.fromEntries(own) };
+  }
+  if (!isPolicy(owner)) return { ...before, ...numbers };
+  const sums = Object.entries(numbers).map(([field, value]) => [field, (before[field] ?? 0) + value] as const);
+  return { ...before, ...Object.fromEntries(sums) };
+}
+
+function wordsOf(list: readonly Observation[]): ReadonlyMap<string, string> {
+  const words = new Map<string, string>();
+  for (const { artifact, details = {} } of list)
+    for (const [owner, text] of Object.entries(details)) {
+      const before = words.get(owner);
+      if (!isCluster(owner)) words.set(owner, text);
+      else words.set(owner, `${before === undefined ? '' : `${before}; `}${memberOf(artifact)}: ${text}`);
+    }
+  return words;
 }
 
 /**

@@ -15,6 +15,24 @@ test('a counter that begins again adds to what was counted before; a gauge is wh
   expect(totals.take(seen(1))[0]?.values['lab/instance/a']).toEqual({ memoryBytes: 1 });
 });
 
+test('an engine may name further counters of its own', () => {
+  const totals = new Totals(openDatabase(':memory:'));
+  const of = (requests: number, epoch: string): Observation[] => [
+    {
+      artifact: 'haproxy/lab',
+      state: 'ready',
+      values: { [web]: { requests, sessions: 1 } },
+      counters: ['requests'],
+      epoch,
+    },
+  ];
+  expect([of(5, 'a'), of(6, 'a'), of(6, 'b')].map((it) => totals.take(it)[0]?.values[web])).toEqual([
+    { requests: 5, sessions: 1 },
+    { requests: 6, sessions: 1 },
+    { requests: 12, sessions: 1 },
+  ]);
+});
+
 test('a new epoch is a new beginning, also when more was counted since', () => {
   const totals = new Totals(openDatabase(':memory:'));
   const of = (hits: number, epoch: string) => seen(hits).map((it) => ({ ...it, epoch }));

@@ -38,7 +38,7 @@ export class Totals {
       // An artifact that fails shows no counters, or zeros that mean nothing.
       const values = Object.entries(it.values).map(([owner, numbers]) => {
         const counted = Object.entries(numbers).map(([name, value]) => {
-          if (!counters.has(name)) return [name, value] as const;
+          if (!counters.has(name) && it.counters?.includes(name) !== true) return [name, value] as const;
           const key = keyOf(it.artifact, owner, name);
           return [name, it.state === 'ready' ? this.#add(key, value, it.epoch ?? '') : this.#known(key)] as const;
         });

@@ -2,7 +2,7 @@ import type { HostLink } from '#core/host.ts';
 import { asProblem, Problem } from '#core/problem.ts';
 import { keyOf } from '#core/resource.ts';
 import type { InstanceGroup } from '#kinds/instance-group/kind.ts';
-import { replaced } from '#kinds/instance-group/members.ts';
+import { replaced, surged } from '#kinds/instance-group/members.ts';
 import type { InstanceGroupAssigned, Member } from '#kinds/instance-group/spec.ts';
 import type { Work } from './next.ts';
 import type { Sight } from './sight.ts';
@@ -106,6 +106,16 @@ export class Acting {
       ...assigned,
       members: assigned.members.map((it) => (it.name === member ? through(it, assigned) : it)),
     }));
+  }
+
+  /** Makes another host beside it, which takes its place once it serves. */
+  async surge(group: InstanceGroup, member: string): Promise<void> {
+    const { project, name } = group;
+    await this.#parts.choose(group, `group ${name} makes a host to replace ${member}`, (assigned, { spec }) => {
+      const taken = new Set(this.#parts.instancesOf(project));
+      return surged(assigned, { project, name, spec, taken }, { member, version: assigned.version });
+    });
+    this.#parts.audit({ project, group: name, method: 'surgeInstance', member, reason: 'the group is updated' });
   }
 
   /** Deletes it; unless it is not wanted any more, another host takes its place in the same step. */

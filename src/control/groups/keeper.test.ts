@@ -176,6 +176,30 @@ describe('a roll', () => {
     expect(await operation(first)).toMatchObject({ state: 'failed', problem: { code: 'CONFLICTING' } });
   });
 
+  test('that could never go on is refused with a way out', async () => {
+    const idle = await api.ask('POST', `${base}/roll`, { action: 'REPLACE', maxUnavailable: 0 });
+    const extra = await api.ask('POST', `${base}/roll`, { action: 'RESTART', maxUnavailable: 0, maxSurge: 1 });
+    expect([idle.status, JSON.stringify(idle.body)]).toEqual([422, expect.stringContaining('Let `maxSurge` or')]);
+    expect([extra.status, JSON.stringify(extra.body)]).toEqual([422, expect.stringContaining('Let `maxUnavailable`')]);
+    expect(group().assigned.roll).toBe(undefined);
+  });
+
+  test('with an extra host keeps three in service, and shows the one that waits for its successor as out of date', async () => {
+    const before = names();
+    const begun = await roll({ action: 'REPLACE', maxUnavailable: 0, maxSurge: 1 });
+    await api.turn();
+    const extra = names().filter((it) => !before.includes(it));
+    expect([extra.length, names().length]).toEqual([1, 4]);
+    down.add(extra[0] ?? '');
+    await turns(10);
+    expect(names()).toEqual(expect.arrayContaining(before));
+    expect((await status()).items.filter((it) => it.current).map((it) => it.name)).toEqual(extra);
+    down.clear();
+    await turns(20, () => expect(names().length).toBeGreaterThanOrEqual(3));
+    expect(names().filter((it) => before.includes(it))).toEqual([]);
+    expect([names().length, (await operation(begun)).state, (await status()).stable]).toEqual([3, 'done', true]);
+  });
+
   test('people’s changes wait for its own', async () => {
     await api.apply(site({ type: 'e2-small' }));
     const turning = api.turn();

@@ -2,6 +2,7 @@ import { asProblem, Problem } from '#core/problem.ts';
 import { keyOf, type ResourceKey } from '#core/resource.ts';
 import { instance } from '#kinds/instance/kind.ts';
 import { type InstanceGroup, instanceGroup } from '#kinds/instance-group/kind.ts';
+import { paceWith, standstill } from '#kinds/instance-group/roll.ts';
 import type { InstanceGroupAssigned, Roll } from '#kinds/instance-group/spec.ts';
 import type { Control } from '../control.ts';
 import type { Operation, Operations } from '../operations.ts';
@@ -91,6 +92,8 @@ export class GroupKeeper {
   /** Begins to restart or replace every host. The operation ends when all of them have been through it. */
   async roll(group: InstanceGroup, roll: Omit<Roll, 'name'>, author: string): Promise<Operation> {
     const { operations, now } = this.#parts;
+    const stuck = standstill(paceWith(group.spec, roll), roll.action);
+    if (stuck !== undefined) throw new Problem('CONFLICTING', { at: `instanceGroups/${group.name}`, ...stuck });
     const name = `0/${new Date(now()).toISOString()}`;
     const verb = roll.action === 'RESTART' ? 'restart' : 'replace';
     await this.#choose(
@@ -183,6 +186,10 @@ export class GroupKeeper {
 
   async #begin(group: InstanceGroup, memory: Memory, { member, deed, reason }: Begin): Promise<void> {
     const { log, now } = this.#parts;
+    if (deed === 'SURGE') {
+      await this.#joined(group, memory, { change: () => this.#acting.surge(group, member) });
+      return;
+    }
     const told = reason === undefined ? {} : { reason };
     memory.works.set(member, { deed, phase: 'drain', since: now(), ...told });
     log('a host of a group is taken out of service', { group: keyOf(group), member, deed, ...told });
@@ -226,13 +233,25 @@ export class GroupKeeper {
     memory: Memory,
     { member, work }: { readonly member: string; readonly work: Work },
   ): Promise<void> {
-    const before = new Set(this.#current(group)?.assigned.members.map((it) => it.name));
-    await this.#acting.remove(group, member, work);
+    await this.#joined(group, memory, {
+      change: () => this.#acting.remove(group, member, work),
+      ...(work.deed === 'HEAL' ? { healing: true } : {}),
+    });
     memory.works.delete(member);
     memory.lives.delete(member);
+  }
+
+  /** Makes a change of members; the lives of those who have come with it begin now. */
+  async #joined(
+    group: InstanceGroup,
+    { lives }: Memory,
+    { change, healing }: { readonly change: () => Promise<void>; readonly healing?: true },
+  ): Promise<void> {
+    const before = new Set(this.#current(group)?.assigned.members.map((it) => it.name));
+    await change();
     for (const { name } of this.#current(group)?.assigned.members ?? []) {
       if (before.has(name)) continue;
-      memory.lives.set(name, { begun: this.#parts.now(), ...(work.deed === 'HEAL' ? { healing: true } : {}) });
+      lives.set(name, { begun: this.#parts.now(), ...(healing === true ? { healing } : {}) });
     }
   }
 

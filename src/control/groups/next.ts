@@ -1,4 +1,5 @@
 import type { InstanceGroup } from '#kinds/instance-group/kind.ts';
+import { stays } from '#kinds/instance-group/members.ts';
 import { dueOf, paceOf } from '#kinds/instance-group/roll.ts';
 import type { Member } from '#kinds/instance-group/spec.ts';
 import { type Sight, troubleOf } from './sight.ts';
@@ -40,7 +41,8 @@ export interface Standing {
 
 export interface Begin {
   readonly member: string;
-  readonly deed: Deed;
+  /** SURGE: another host is made beside it, and it goes on serving until that one does. */
+  readonly deed: Deed | 'SURGE';
   readonly reason?: string;
 }
 
@@ -50,7 +52,7 @@ export function isAvailable({ group, lives, works, now }: Standing, { name }: Pi
   return !works.has(name) && since !== undefined && now - since >= paceOf(group).minReadySec * 1000;
 }
 
-const staying = ({ group }: Standing): readonly Member[] => group.assigned.members.filter((it) => it.leaving !== true);
+const staying = ({ group }: Standing): readonly Member[] => group.assigned.members.filter(stays);
 
 /** Members that are to be restarted or replaced still. */
 export const dueMembers = (it: Standing): readonly Member[] =>
@@ -58,32 +60,71 @@ export const dueMembers = (it: Standing): readonly Member[] =>
 
 /**
  * What to begin now. Whoever leaves is taken out of service; a host that does not work is replaced, one at a time; a roll
- * goes on with as many hosts as may be out of service. Those that do not serve anyway come first, they cost nothing. Pure.
+ * goes on with as many hosts as may be out of service or extra. Those that do not serve anyway come first, they cost
+ * nothing. Pure.
  */
 export function nextDeeds(it: Standing): readonly Begin[] {
   const { group, works } = it;
   const leaving = group.assigned.members.filter((member) => member.leaving === true && !works.has(member.name));
   const removals = leaving.map((member): Begin => ({ member: member.name, deed: 'REMOVE' }));
   const healing = ailing(it);
-  return [...removals, ...healing, ...rolling(it, healing.length)];
+  const succeeded = outgoing(it);
+  return [...removals, ...healing, ...succeeded, ...rolling(it, healing.length + succeeded.length)];
+}
+
+/** How many more may be taken out of service: of all that are available, extra ones included, the group must keep enough. */
+const roomOf = (it: Standing): number =>
+  it.group.assigned.members.filter((member) => member.leaving !== true && isAvailable(it, member)).length -
+  staying(it).length +
+  paceOf(it.group).maxUnavailable;
+
+/**
+ * Whether taking it away takes anything away. When none may be out of service, one of which nothing is known yet is taken
+ * to serve.
+ */
+const isServing = ({ group, lives, sights }: Standing, { name }: Member): boolean =>
+  lives.get(name)?.servingSince !== undefined ||
+  (paceOf(group).maxUnavailable === 0 && sights.get(name)?.health === 'UNKNOWN');
+
+/** Those that have a successor, and are not needed any more. */
+function outgoing(it: Standing): readonly Begin[] {
+  const { group, works, sights } = it;
+  const { members } = group.assigned;
+  let room = roomOf(it);
+  return members
+    .filter((member) => member.successor !== undefined && !works.has(member.name) && sights.has(member.name))
+    .filter((member) => {
+      if (!isServing(it, member)) return true;
+      const next = members.find((one) => one.name === member.successor);
+      if (room <= 0 || (next !== undefined && !isAvailable(it, next))) return false;
+      room -= 1;
+      return true;
+    })
+    .map(({ name, successor }) => ({ member: name, deed: 'REMOVE', reason: `${successor} has taken its place` }));
 }
 
 function rolling(it: Standing, begun: number): readonly Begin[] {
-  const { group, works, lives } = it;
-  const { maxUnavailable } = paceOf(group);
-  const serving = (member: Member): boolean => lives.get(member.name)?.servingSince !== undefined;
-  let room = maxUnavailable - staying(it).filter((member) => !isAvailable(it, member)).length - begun;
-  let hands = maxUnavailable - [...works.values()].filter((work) => work.deed !== 'REMOVE').length - begun;
+  const { group, works } = it;
+  const { maxUnavailable, maxSurge } = paceOf(group);
+  const serving = (member: Member): boolean => isServing(it, member);
+  let room = roomOf(it) - begun;
+  let hands = Math.max(1, maxUnavailable) - [...works.values()].filter((work) => work.deed !== 'REMOVE').length - begun;
+  let extra = maxSurge - group.assigned.members.filter((member) => member.successor !== undefined).length;
   const candidates = dueMembers(it)
     .filter((member) => !works.has(member.name) && it.sights.has(member.name))
     .toSorted((a, b) => Number(serving(a)) - Number(serving(b)) || a.serial - b.serial);
   const begin: Begin[] = [];
   for (const member of candidates) {
-    if (hands <= 0 || (serving(member) && room <= 0)) break;
-    hands -= 1;
-    if (serving(member)) room -= 1;
     const deed = dueOf(group, member);
-    if (deed !== undefined) begin.push({ member: member.name, deed });
+    if (deed === undefined) continue;
+    if (serving(member) && extra > 0 && (deed === 'REPLACE' || maxUnavailable === 0)) {
+      extra -= 1;
+      begin.push({ member: member.name, deed: 'SURGE' });
+    } else if (hands > 0 && (!serving(member) || room > 0)) {
+      hands -= 1;
+      if (serving(member)) room -= 1;
+      begin.push({ member: member.name, deed });
+    }
   }
   return begin;
 }

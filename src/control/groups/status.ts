@@ -1,4 +1,5 @@
 import type { InstanceGroup } from '#kinds/instance-group/kind.ts';
+import { stays } from '#kinds/instance-group/members.ts';
 import type { RollAction } from '#kinds/instance-group/spec.ts';
 import type { GroupKeeper } from './keeper.ts';
 import { dueMembers, isAvailable, type Work, waitsFor } from './next.ts';
@@ -69,7 +70,7 @@ export function groupStatus(keeper: Pick<GroupKeeper, 'standing'>, group: Instan
         }),
         template: versions[member.version]?.template ?? '',
         version: member.version,
-        current: !due.has(member.name) && member.leaving !== true,
+        current: !due.has(member.name) && stays(member),
         ...(works ? {} : { lastError: troubleOf(sight) }),
       };
     }),

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,15 @@ function drain(reader: LineReader, limit = 100): Read {
 }
 
 const lines = (reader: LineReader): string[] => drain(reader).lines;
+
+test('a pipe in the place of the file holds nobody up, and what comes after it is read', () => {
+  spawnSync('mkfifo', [file]);
+  const reader = open();
+  expect(drain(reader).lines).toEqual([]);
+  unlinkSync(file);
+  writeFileSync(file, 'one\n');
+  expect(drain(reader).lines).toEqual(['one']);
+});
 
 describe('reading an event file', () => {
   test('waits for a file that is not there yet', () => {

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { openRegularSync } from '#engines/regular.ts';
 
 /** Where reading of a file goes on. It is stored together with what came from the lines before it. */
 export interface Cursor {
@@ -283,14 +284,10 @@ const rotatedAs =
     (name.startsWith(`${file}.`) || name.startsWith(`${file}-`)) && !/\.(gz|xz|zst|bz2|lz4)$/.test(name);
 
 function opened(path: string): OpenFile | undefined {
-  try {
-    const descriptor = openSync(path, 'r');
-    const inode = String(fstatSync(descriptor, { bigint: true }).ino);
-    return { descriptor, path, inode, head: headOf(descriptor) };
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const descriptor = openRegularSync(path);
+  if (descriptor === undefined) return undefined;
+  const inode = String(fstatSync(descriptor, { bigint: true }).ino);
+  return { descriptor, path, inode, head: headOf(descriptor) };
 }
 
 /** Undefined when the name stands for another file by now. */

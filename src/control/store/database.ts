@@ -44,6 +44,22 @@ const migrations: readonly string[] = [
      last INTEGER NOT NULL,
      epoch TEXT NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE members (
+     name TEXT PRIMARY KEY,
+     fingerprint TEXT NOT NULL UNIQUE,
+     join_time TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE member_offers (
+     machine TEXT PRIMARY KEY,
+     proof TEXT NOT NULL,
+     box TEXT NOT NULL,
+     expire_time TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE door (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     address TEXT NOT NULL,
+     port INTEGER NOT NULL
+   ) STRICT;`,
 ];
 
 /** Opens the control database, creates it when it is new, and brings an older one up to date. */

@@ -34,6 +34,7 @@ export function threatFrom({ record, sighting }: Opened): Threat {
     ...(communityId === undefined ? {} : { communityId }),
     ...(transaction === undefined ? {} : { transaction }),
     ...(seenAt === undefined ? {} : { seenAt }),
+    ...sighting.crossed,
     uriOrFilename: sighting.uriOrFilename,
     ...(uri === undefined ? {} : { uri }),
     ...(http === undefined ? {} : { http }),

@@ -180,3 +180,18 @@ test('an exception for a client holds also when it comes over the load balancer'
   expect(seen('198.51.100.7')).toMatchObject({ suppressed: 'exception' });
   expect(seen('203.0.113.7')).not.toHaveProperty('suppressed');
 });
+
+test('a source that is somebody’s address of the SSL VPN at that time is told by their name', () => {
+  const context = {
+    ...contextOf(),
+    personAt: (address: string, at: number) =>
+      address === '10.60.77.2' && at === alertOf().at ? 'alice@example.com' : undefined,
+  };
+  const at = (address: string, more: object = {}) => {
+    const seen = enrich(alertOf({ client: { address, port: 4000 }, ...more }), context);
+    return 'suppressed' in seen ? undefined : seen.client;
+  };
+  expect(at('10.60.77.2')).toEqual({ address: '10.60.77.2', principal: 'alice@example.com' });
+  expect(at('10.60.77.2', { at: alertOf().at + 1 })).toBeUndefined();
+  expect(at('10.60.77.3')).toBeUndefined();
+});

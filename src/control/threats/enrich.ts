@@ -3,6 +3,7 @@ import { contains, parseAddress, parsePrefix } from '#lib/ip.ts';
 import { applicationName } from './applications.ts';
 import type {
   Bytes,
+  Crossed,
   End,
   EndpointName,
   Requester,
@@ -27,6 +28,10 @@ export interface ThreatException {
 }
 
 export interface EndpointSettings extends EndpointName {
+  /** What else its feed is known by: of a gateway the inspection. */
+  readonly feed?: string;
+  /** Whether it is a gateway, whose rules let sessions in. */
+  readonly isGateway?: boolean;
   /** Threats below it are counted, not kept. */
   readonly severity: Severity;
   readonly exceptions: readonly ThreatException[];
@@ -41,6 +46,10 @@ export interface EnrichmentContext {
   isProxy(address: string): boolean;
   /** The instance that has an address in the endpoint's network. */
   instanceAt(address: string): string | undefined;
+  /** Who has signed in to the SSL VPN of a gateway and had an address then (microseconds since 1970). */
+  personAt?(address: string, at: number): string | undefined;
+  /** Where a session crosses a gateway; undefined for an endpoint. */
+  crossedAt?(alert: EveAlert): Crossed | undefined;
   /** The same object for the same rule, because stores keep a definition once; see {@link catalogueOf}. */
   definitionOf(alert: EveAlert): ThreatDefinition;
 }
@@ -84,6 +93,7 @@ export function enrich(alert: EveAlert, context: EnrichmentContext): Sighting | 
     uri: uri?.slice(0, limits.uri),
     http: alert.http === undefined ? undefined : requestOf(alert.http),
     client,
+    crossed: context.crossedAt?.(alert),
     payload: bytes(alert.payload, limits.payload),
     packet: bytes(alert.packet, limits.packet),
   };
@@ -106,8 +116,10 @@ export const sessionOf = (flow: EveFlow, context: EnrichmentContext): Session =>
   packets: flow.packetsToServer + flow.packetsToClient,
 });
 
-/** Only what a load balancer of our own has sent says who is behind it; anybody can write such headers. */
-function clientOf({ client, proxied }: EveAlert, { isProxy }: EnrichmentContext): Requester | undefined {
+/** Whose address of the SSL VPN it is; else only what a load balancer of our own has sent says who is behind it; anybody can write such headers. */
+function clientOf({ at, client, proxied }: EveAlert, { isProxy, personAt }: EnrichmentContext): Requester | undefined {
+  const signedIn = personAt?.(client.address, at);
+  if (signedIn !== undefined) return { address: client.address, principal: signedIn.slice(0, limits.text) };
   const address = proxied?.client;
   if (address === undefined || parseAddress(address) === undefined || !isProxy(client.address)) return undefined;
   // `accounts.google.com:alice@example.com`: who vouches for the person, and the person.

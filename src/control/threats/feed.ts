@@ -1,6 +1,7 @@
 import type { EveAlert } from '#engines/suricata/eve.ts';
 import { exampleOf, Follower, type FollowerHealth, type Intake } from '../reading/follower.ts';
 import type { Cursor, LineBatch, MalformedLine } from '../reading/reader.ts';
+import { Crossings } from './crossings.ts';
 import { digest } from './digest.ts';
 import type { EndpointSettings, EnrichmentContext } from './enrich.ts';
 import { type Folded, Folding } from './fold.ts';
@@ -32,9 +33,14 @@ export interface FeedSurroundings {
   /** Address and rule lookups for an endpoint; asked once for every batch, so that changes show at once. */
   readonly contextFor: (
     endpoint: EndpointSettings,
-  ) => Pick<EnrichmentContext, 'instanceAt' | 'definitionOf' | 'isProxy'>;
+  ) => Pick<EnrichmentContext, 'instanceAt' | 'definitionOf' | 'isProxy' | 'personAt'>;
   readonly onStored: (folded: Folded, sessions: readonly Session[]) => void;
   readonly onCanary: (endpoint: EndpointSettings, alert: EveAlert) => void;
+  /** Rules of a gateway that let sessions in; undefined for those that are gone. Never throws. */
+  readonly rulesOf: (
+    endpoint: EndpointSettings,
+    alerts: readonly EveAlert[],
+  ) => Promise<readonly (string | undefined)[]>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -48,6 +54,7 @@ export class Feed implements Intake {
   readonly name: string;
   readonly #surroundings: FeedSurroundings;
   readonly #follower: Follower;
+  readonly #crossings: Crossings;
   #settings: FeedSettings;
   #folding = new Folding([], { memory: foldMemory });
   #totals: Omit<FeedState, 'cursor'> = { lines: 0, malformed: 0, canaries: 0, suppressed: {} };
@@ -56,6 +63,9 @@ export class Feed implements Intake {
     this.name = feedName(settings.endpoint);
     this.#settings = settings;
     this.#surroundings = surroundings;
+    this.#crossings = new Crossings(settings.endpoint.name, (alerts) =>
+      surroundings.rulesOf(this.#settings.endpoint, alerts),
+    );
     this.#follower = new Follower({ file: settings.file, intake: this, now: surroundings.now });
   }
 
@@ -103,6 +113,8 @@ export class Feed implements Intake {
       isProxy: (address) => lookups.isProxy(address),
       instanceAt: (address) => lookups.instanceAt(address),
       definitionOf: (alert) => lookups.definitionOf(alert),
+      personAt: (address, at) => lookups.personAt?.(address, at),
+      ...(endpoint.isGateway === true ? { crossedAt: await this.#crossings.of(batch.lines) } : {}),
     };
     const found = digest(batch.lines, context, { flows: trafficLogs });
     const folded = this.#folding.take(found.sightings);
@@ -159,4 +171,5 @@ export class Feed implements Intake {
   }
 }
 
-export const feedName = ({ project, name }: EndpointSettings): string => `${project}/${name}`;
+export const feedName = ({ project, name, feed }: EndpointSettings): string =>
+  feed === undefined ? `${project}/${name}` : `${project}/${name}/${feed}`;

@@ -46,9 +46,9 @@ function run(options: Partial<PipelineOptions> = {}): ThreatPipeline {
   return pipeline;
 }
 
-/** Waits until a condition holds; fails by the test's own time limit. */
+/** Waits until a condition holds, for most of a test's own time at most; what is expected then says what was missing. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 1000 && !(await condition()); turn++) await sleep(5);
+  for (let turn = 0; turn < 60_000 && !(await condition()); turn++) await sleep(5);
 }
 
 const write = (lines: readonly string[]): void => appendFileSync(file, lines.map((it) => `${it}\n`).join(''));
@@ -227,7 +227,7 @@ function follower(): ChildProcess {
 }
 
 test('kill -9 at any moment of a flood, with rotations, loses no alert and stores none twice', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await store.close();
   const total = 30_000;

@@ -10,6 +10,8 @@ import type { Session, Traffic } from './threat.ts';
 export interface PipelineOptions {
   readonly store: ThreatStore;
   readonly contextFor: FeedSurroundings['contextFor'];
+  /** Asks gateways; default: no rule is known. */
+  readonly rulesOf?: FeedSurroundings['rulesOf'];
   /** Alerts that only prove the engine alive. */
   readonly onCanary?: (endpoint: EndpointSettings, alert: EveAlert) => void;
   /** Asked every second; what it does not keep is deleted little by little. */
@@ -45,6 +47,7 @@ export function startPipeline(options: PipelineOptions): ThreatPipeline {
   const surroundings: FeedSurroundings = {
     store,
     contextFor: options.contextFor,
+    rulesOf: options.rulesOf ?? (async (_, alerts) => alerts.map(() => undefined)),
     onStored: (folded, sessions) => {
       subscribers.publish(changesOf(folded));
       sessionSubscribers.publish(documentsOf(sessions));

@@ -57,8 +57,10 @@ export const Threat = z
     id: z.string().describe('Unique; sorts by time.'),
     project: z.string().describe('Project of the endpoint.'),
     endpoint: z.string().describe('Endpoint that saw it.'),
-    zone: z.string().describe('Zone of the endpoint.'),
-    network: z.string().describe('Network of the endpoint.'),
+    zone: z.string().describe('Zone of the endpoint; empty when a gateway saw it.'),
+    network: z.string().describe('Network of the endpoint; empty when a gateway saw it.'),
+    gateway: z.string().optional().describe('Gateway that saw it, in what crosses it; it is the endpoint, too.'),
+    rule: z.string().optional().describe('Filter rule of the gateway that let the session in, as POLICY/RULE.'),
     ...ThreatDefinition.shape,
     signatureId: z.int().min(0).max(4_294_967_295).describe('Rule that matched.'),
     action: z.enum(['allowed', 'blocked']).describe('What the engine did with the packet.'),
@@ -80,7 +82,9 @@ export const Threat = z
     uriOrFilename: z.string().describe('Last element of the path, or file name; may be empty.'),
     uri: z.string().optional().describe('Whole request target, raw.'),
     http: Http.optional().describe('The request, where it was one.'),
-    client: Requester.optional().describe('Who really asked, when the source is a load balancer of our own.'),
+    client: Requester.optional().describe(
+      'Who really asked, when the source is a load balancer of our own; who had signed in, when it is an address of the SSL VPN.',
+    ),
     payload: Bytes.optional().describe('Inspected bytes. Only in the answer for a single threat.'),
     packet: Bytes.optional().describe('Packet that completed the match. Only in the answer for a single threat.'),
   })
@@ -96,6 +100,12 @@ export interface EndpointName {
   readonly zone: string;
   readonly network: string;
   readonly name: string;
+}
+
+/** Of a session that crosses a gateway: which one, and which rule (`POLICY/RULE`) let it in, while that is known. */
+export interface Crossed {
+  readonly gateway: string;
+  readonly rule?: string;
 }
 
 /** One alert with everything that we know about it: what a threat is made of. */
@@ -119,6 +129,8 @@ export interface Sighting {
   readonly uri: string | undefined;
   readonly http: z.infer<typeof Http> | undefined;
   readonly client: Requester | undefined;
+  /** Where a gateway saw it. */
+  readonly crossed?: Crossed | undefined;
   readonly payload: Bytes | undefined;
   readonly packet: Bytes | undefined;
 }

@@ -44,6 +44,24 @@ test('an allowed request and a sign-in are entries, too; what is about the servi
   expect(accessEntry(JSON.stringify({ time: decision.time, event: 'fault', message: 'x' }), place)).toBeUndefined();
 });
 
+test('a sign-in at the SSL VPN names the server, who it was, and why it was refused', () => {
+  const line = {
+    ...{ time: decision.time, event: 'vpn.signIn', server: 'lab/sslVpnServer/office', username: 'alice' },
+    ...{ client: '192.0.2.9', refused: 'no-right', why: [{ code: 'no-binding' }] },
+  };
+  expect(accessEntry(JSON.stringify(line), place)).toMatchObject({
+    severity: 'WARNING',
+    protoPayload: {
+      methodName: 'SslVpnSignIn',
+      resourceName: 'projects/lab/sslVpnServers/office',
+      authenticationInfo: { principalEmail: 'alice' },
+      requestMetadata: { callerIp: '192.0.2.9' },
+      status: { code: 7, message: 'no-right' },
+      metadata: { why: [{ code: 'no-binding' }] },
+    },
+  });
+});
+
 test('equal lines at different places are different entries, and no line throws', () => {
   const line = JSON.stringify(decision);
   expect(accessEntry(line, place)?.insertId).not.toBe(accessEntry(line, { ...place, number: 8 })?.insertId);

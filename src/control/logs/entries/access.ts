@@ -27,11 +27,19 @@ const methods: Readonly<Record<string, string>> = {
   secondFactorAdded: 'AddSecondFactor',
   secondFactorRemoved: 'RemoveSecondFactor',
   backchannelLogout: 'SignOut',
+  'vpn.signIn': 'SslVpnSignIn',
+  'vpn.right': 'SslVpnRight',
+  'portal.signIn': 'CaptivePortalSignIn',
+  'portal.right': 'CaptivePortalRight',
+  'portal.signOut': 'CaptivePortalSignOut',
 };
 
 const PERMISSION = 'iap.webServiceVersions.accessViaIAP';
 const PERMISSION_DENIED = 7;
+const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;
+/** Refusals of the VPN that are none of the password. */
+const notAllowed = new Set(['no-right', 'disabled', 'certificate-of-another']);
 
 /** A line as an entry of the Data Access log; undefined for what is none. Total. */
 export function accessEntry(line: string, place: EdgePlace): LogEntry | undefined {
@@ -43,6 +51,9 @@ export function accessEntry(line: string, place: EdgePlace): LogEntry | undefine
   const failure = failureOf(event, fields);
   const client = text(fields['client']) ?? text(fields['address']);
   const name = service === undefined ? undefined : `projects/${place.project}/iap_web/compute/services/${service}`;
+  const server = /^(vpn|portal)\./.test(event) ? text(fields['server'])?.split('/').at(-1) : undefined;
+  const collection = event.startsWith('portal.') ? 'captivePortals' : 'sslVpnServers';
+  const resourceName = server === undefined ? name : `projects/${place.project}/${collection}/${server}`;
   const requestId = text(fields['requestId']);
   return {
     insertId: insertIdOf([line, place.number]),
@@ -62,8 +73,10 @@ export function accessEntry(line: string, place: EdgePlace): LogEntry | undefine
       '@type': 'type.googleapis.com/google.cloud.audit.AuditLog',
       serviceName: 'iap.googleapis.com',
       methodName: method,
-      resourceName: name ?? `projects/${place.project}`,
-      authenticationInfo: { principalEmail: text(fields['principal']) ?? text(fields['email']) ?? '' },
+      resourceName: resourceName ?? `projects/${place.project}`,
+      authenticationInfo: {
+        principalEmail: text(fields['principal']) ?? text(fields['email']) ?? text(fields['username']) ?? '',
+      },
       ...(event === 'decision'
         ? { authorizationInfo: [{ resource: name, permission: PERMISSION, granted: failure === undefined }] }
         : {}),
@@ -79,6 +92,15 @@ export function accessEntry(line: string, place: EdgePlace): LogEntry | undefine
 
 function failureOf(event: string, fields: Readonly<Record<string, unknown>>): object | undefined {
   if (event === 'signInFailed') return { code: UNAUTHENTICATED, message: text(fields['reason']) ?? '' };
+  const refused = text(fields['refused']);
+  if (refused !== undefined) {
+    const code = notAllowed.has(refused)
+      ? PERMISSION_DENIED
+      : refused === 'unavailable'
+        ? UNAVAILABLE
+        : UNAUTHENTICATED;
+    return { code, message: refused };
+  }
   if (event !== 'decision' || fields['verdict'] === 'allow') return undefined;
   const reasons = Array.isArray(fields['reasons']) ? (fields['reasons'] as { code?: unknown }[]) : [];
   return {

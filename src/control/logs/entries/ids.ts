@@ -41,6 +41,11 @@ export interface ThreatRecord extends EndpointRecord {
         readonly requestId?: string | undefined;
       }
     | undefined;
+  /** Of what crosses a gateway. */
+  readonly gateway?: string | undefined;
+  readonly rule?: string | undefined;
+  /** What the engine did with the packet. */
+  readonly action?: 'allowed' | 'blocked' | undefined;
   readonly cves: readonly string[];
   readonly description: string;
 }
@@ -81,9 +86,17 @@ export function threatEntry(threat: ThreatRecord, envelope: EntryEnvelope): LogE
       ...(threat.cves.length === 0 ? {} : { cves: threat.cves }),
       details: threat.description,
       ...(threat.client === undefined ? {} : clientFields(threat.client)),
+      ...(threat.gateway === undefined ? {} : crossedFields(threat)),
     },
   };
 }
+
+/** Ours: the cloud's detection never blocks. */
+const crossedFields = ({ gateway, rule, action }: ThreatRecord) => ({
+  gateway,
+  ...(rule === undefined ? {} : { rule }),
+  action,
+});
 
 /** Ours: the cloud's detection does not know who stands behind its load balancer. */
 const clientFields = ({ address, principal, requestId }: NonNullable<ThreatRecord['client']>) => ({

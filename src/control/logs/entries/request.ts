@@ -79,7 +79,9 @@ function payloadOf(line: AccessLine, service: string | undefined): Readonly<Reco
     remotePort: line.clientPort,
     ...(service === undefined ? {} : { backendService: service }),
     ...(server === undefined ? {} : { server }),
-    ...(server === undefined ? {} : { backendIp: line.serverAddress, backendPort: Number(line.serverPort) }),
+    ...(server === undefined || known(line.serverAddress) === undefined
+      ? {}
+      : { backendIp: line.serverAddress, backendPort: Number(line.serverPort) }),
     // What the host and whoever listens beside it see as the client: threats are joined by it.
     ...(known(line.source) === undefined || server === undefined
       ? {}

@@ -1,11 +1,12 @@
 import type { Deployment } from '#core/deployment.ts';
+import { LOCAL } from '#core/host.ts';
 import type { Snapshot } from '#core/resource.ts';
-import { type FirewallHit, firewallHit, parsePacket } from '#engines/ulogd/packet.ts';
-import { ulogdPaths } from '#engines/ulogd/paths.ts';
+import type { FirewallHit } from '#engines/ulogd/packet.ts';
 import { type FirewallRuleSpec, parseProtocol } from '#kinds/firewall-rule/spec.ts';
 import { network } from '#kinds/network/kind.ts';
 import { type FirewallRecord, firewallEntry } from '../entries/firewall.ts';
 import type { LineLog } from './collector.ts';
+import { packetLog } from './packets.ts';
 import type { Places } from './places.ts';
 
 interface NetworkName {
@@ -20,31 +21,23 @@ export interface LineSurroundings {
   readonly now: () => Date;
 }
 
-/** A packet's line has some 700 bytes. */
-const lineLimit = 64 * 1024;
-
 /** The packets that firewall rules of every network logged. */
-export function firewallLogs(snapshot: Snapshot, { deployment, places, now }: LineSurroundings): readonly LineLog[] {
-  const folders = { run: deployment.run, state: deployment.hostState };
-  return snapshot.all(network).flatMap((it) =>
-    (network.feeds.ulogd?.(it, snapshot) ?? []).map((fragment): LineLog => {
-      const { log, older } = ulogdPaths(folders, fragment);
-      const olderName = older.slice(older.lastIndexOf('/') + 1);
-      return {
-        name: `firewall/${it.project}/${it.name}`,
-        file: log,
-        lineLimit,
-        isOlder: (name) => name === olderName,
-        entryOf: (line) => {
-          const packet = parsePacket(line);
-          const hit = packet && firewallHit(packet);
-          if (hit === undefined) return { malformed: packet === undefined ? 'no packet' : 'no rule is named' };
-          return firewallEntry(firewallRecord(hit, it, { places: places(), receivedAt: now().toISOString() }));
+export const firewallLogs = (snapshot: Snapshot, surroundings: LineSurroundings): readonly LineLog[] =>
+  snapshot.all(network).flatMap((it) =>
+    (network.feeds.ulogd?.(it, snapshot, LOCAL) ?? []).map((fragment) =>
+      packetLog(
+        {
+          name: `firewall/${it.project}/${it.name}`,
+          fragment,
+          entryOf: (hit) => {
+            const { places, now } = surroundings;
+            return firewallEntry(firewallRecord(hit, it, { places: places(), receivedAt: now().toISOString() }));
+          },
         },
-      };
-    }),
+        surroundings,
+      ),
+    ),
   );
-}
 
 /** Joins a logged packet with what stands at its addresses and with the rule that decided. Pure. */
 export function firewallRecord(

@@ -43,6 +43,8 @@ export class Numbers {
   readonly #database: Database;
   readonly #exists: string;
   readonly #next = new Map<number, number>();
+  /** Given out since {@link begin}: they may not be rows yet. */
+  readonly #given = new Set<number>();
   #highest: number;
 
   constructor(database: Database, table: 'threat' | 'session') {
@@ -51,14 +53,24 @@ export class Numbers {
     this.#highest = Number(database.get(`SELECT max(number) AS number FROM ${table}`)?.number ?? 0);
   }
 
+  /** Call it when all that was given out is written, or will never be. */
+  begin(): void {
+    this.#given.clear();
+  }
+
   take(at: number): number {
     let number = this.#next.get(at) ?? at;
-    while (number <= this.#highest && this.#database.get(this.#exists, number) !== undefined) number += 1;
+    while (number <= this.#highest && this.#isTaken(number)) number += 1;
     this.#highest = Math.max(this.#highest, number);
+    this.#given.add(number);
     // Remembered, because many alerts of one moment would each walk over all that came before them.
     if (this.#next.size > 10_000) this.#next.clear();
     this.#next.set(at, number + 1);
     return number;
+  }
+
+  #isTaken(number: number): boolean {
+    return this.#given.has(number) || this.#database.get(this.#exists, number) !== undefined;
   }
 }
 
@@ -80,6 +92,8 @@ export class Appender {
 
   append(it: Append): void {
     const sums = new Sums();
+    this.#threats.begin();
+    this.#sessions.begin();
     for (const { record } of it.folded.opened) record.number = this.#threats.take(record.first);
     const threats: (readonly Value[])[] = [];
     const details: (readonly Value[])[] = [];

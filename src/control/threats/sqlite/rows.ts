@@ -1,5 +1,14 @@
 import { type FoldRecord, whoOf } from '../fold.ts';
-import { type Bytes, type End, idOf, type Sighting, type Threat, type Traffic, timeText } from '../threat.ts';
+import {
+  type Bytes,
+  type Crossed,
+  type End,
+  idOf,
+  type Sighting,
+  type Threat,
+  type Traffic,
+  timeText,
+} from '../threat.ts';
 import type { Row, Value } from './database.ts';
 import { addressText, sideOf, type Words } from './words.ts';
 
@@ -15,6 +24,7 @@ export interface Body {
   readonly uri?: string;
   readonly http?: NonNullable<Sighting['http']>;
   readonly client?: NonNullable<Sighting['client']>;
+  readonly crossed?: Crossed;
 }
 
 export interface Evidence {
@@ -35,6 +45,7 @@ export const bodyText = (it: Sighting): string =>
     uri: it.uri,
     http: it.http,
     client: it.client,
+    crossed: it.crossed,
   });
 
 export const evidenceText = ({ payload, packet }: Sighting): string | null =>
@@ -48,7 +59,7 @@ function end(words: Words, address: Value | undefined, port: Value | undefined, 
 /** `row` joins threat and detail; evidence is there only when it was asked for. */
 export function threatOf(words: Words, row: Row): Threat {
   const { name: endpoint, project, zone, network } = words.endpointName(row.endpoint);
-  const { communityId, transaction, uri, http, client, ...body }: Body = JSON.parse(String(row.body));
+  const { communityId, transaction, uri, http, client, crossed, ...body }: Body = JSON.parse(String(row.body));
   const evidence: Evidence = typeof row.evidence === 'string' ? JSON.parse(row.evidence) : {};
   const side = sideOf(row.side);
   const firstSeen = timeText(Number(row.first));
@@ -76,6 +87,7 @@ export function threatOf(words: Words, row: Row): Threat {
     ...(uri === undefined ? {} : { uri }),
     ...(http === undefined ? {} : { http }),
     ...(client === undefined ? {} : { client }),
+    ...crossed,
     ...evidence,
   };
 }
