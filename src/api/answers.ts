@@ -3,28 +3,11 @@ import { healthStates } from '#control/groups/sight.ts';
 import { instanceActions } from '#control/groups/status.ts';
 import { resourceStates } from '#control/observations.ts';
 import { problems } from '#core/problem.ts';
+import { ORIGINS } from '#engines/pki/ledger.ts';
+import { certificateStates } from '#engines/pki/status.ts';
 import { rollActions } from '#kinds/instance-group/spec.ts';
-
-/** JSON Schema, as OpenAPI 3.1 takes it. */
-export type Json = Readonly<Record<string, unknown>>;
-
-export const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-
-const text: Json = { type: 'string' };
-const time: Json = { type: 'string', format: 'date-time' };
-const whole: Json = { type: 'integer', minimum: 0 };
-const any: Json = {};
-const list = (items: Json): Json => ({ type: 'array', items });
-const choice = (...values: readonly string[]): Json => ({ type: 'string', enum: values });
-const map = (values: Json): Json => ({ type: 'object', additionalProperties: values });
-
-/** An object with exactly these fields. */
-const object = (required: Readonly<Record<string, Json>>, optional: Readonly<Record<string, Json>> = {}): Json => ({
-  type: 'object',
-  required: Object.keys(required),
-  properties: { ...required, ...optional },
-  additionalProperties: false,
-});
+import { gatewayAnswers } from './gateway-answers.ts';
+import { any, choice, type Json, list, map, object, reference, text, time, whole } from './json-schema.ts';
 
 export const pageOf = (name: string): Json => object({ items: list(reference(name)) }, { nextPageToken: text });
 
@@ -42,12 +25,20 @@ export const resourceSchema = (spec: Json): Json =>
       updateTime: text,
       status: reference('Status'),
     },
-    { builtIn: { type: 'boolean', description: 'True: nobody declared it, every project has it.' } },
+    {
+      builtIn: { type: 'boolean', description: 'True: nobody declared it, every project has it.' },
+      usedBy: { ...list(object({ kind: text, name: text, path: text })), description: 'Who refers to it, and where.' },
+    },
   );
 
 /** What answers are made of. */
 export const answers: Readonly<Record<string, Json>> = {
   Empty: object({}),
+  Backup: object({
+    revision: whole,
+    resources: list(object({ project: text, kind: text, name: text, spec: any })),
+    choices: list(object({ project: text, kind: text, name: text, assigned: any })),
+  }),
   LentKey: object({ instanceId: text, user: text, expireTime: time }),
   Problem: object(
     {
@@ -111,8 +102,9 @@ export const answers: Readonly<Record<string, Json>> = {
           { id: text, engine: text, owners: list(text) },
           {
             artifact: text,
-            state: choice('ready', 'pending', 'failed'),
+            state: choice('ready', 'pending', 'failed', 'unheard'),
             detail: text,
+            machine: text,
             values: map(map({ type: 'number' })),
           },
         ),
@@ -120,6 +112,12 @@ export const answers: Readonly<Record<string, Json>> = {
     },
     { problem: text },
   ),
+  Machine: object(
+    { name: text, joinTime: time, connected: { type: 'boolean' } },
+    { since: time, address: text, version: text, revision: whole, trouble: text },
+  ),
+  Machines: object({ items: list(reference('Machine')) }),
+  MachineToken: object({ address: text, port: whole, fingerprint: text, expireTime: time }),
   Token: object({ name: text, role: choice(...roles), createTime: time }, { expireTime: time }),
   Tokens: object({ items: list(reference('Token')) }),
   NewToken: object({ name: text, role: choice(...roles), token: { type: 'string', description: 'Shown only now.' } }),
@@ -145,6 +143,17 @@ export const answers: Readonly<Record<string, Json>> = {
     },
   ),
   LogEntries: object({ entries: list(reference('LogEntry')) }, { nextPageToken: text }),
+  Leases: object({
+    items: list(
+      object(
+        { address: text, mac: text },
+        {
+          name: { type: 'string', description: 'What the host calls itself, or what the site calls it.' },
+          expireTime: { type: 'string', format: 'date-time', description: 'Absent: never.' },
+        },
+      ),
+    ),
+  }),
   ManagedInstances: object(
     {
       stable: { type: 'boolean', description: 'Every host is as the group says, and in service.' },
@@ -169,6 +178,35 @@ export const answers: Readonly<Record<string, Json>> = {
     {
       reason: { type: 'string', description: 'Why it is not stable, in words.' },
       roll: object({ name: text, action: choice(...rollActions), left: whole }),
+    },
+  ),
+  ...gatewayAnswers,
+  IssuedCertificates: object({
+    items: list(
+      object(
+        {
+          authority: text,
+          id: text,
+          origin: choice(...ORIGINS, 'imported'),
+          serial: { type: 'string', description: 'Hexadecimal.' },
+          subject: { type: 'string', description: 'Common name.' },
+          names: list(text),
+          startTime: time,
+          expireTime: time,
+          state: choice(...certificateStates),
+        },
+        { revoked: object({ time, reason: text }) },
+      ),
+    ),
+  }),
+  AuthorityFiles: object({ certificate: text }, { crl: { type: 'string', description: 'PEM; absent: it has none.' } }),
+  CertificateFiles: object(
+    {},
+    {
+      certificate: { type: 'string', description: 'PEM.' },
+      authority: { type: 'string', description: 'Certificate of the authority, PEM.' },
+      privateKey: { type: 'string', description: 'PEM; of a bundle.' },
+      archive: { type: 'string', description: 'PKCS #12 in base64.' },
     },
   ),
   SerialText: object({ text }),

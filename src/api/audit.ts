@@ -33,6 +33,7 @@ const verbs: ReadonlyMap<string, string> = new Map([
 /** Paths that name what is done and not what it is done to. */
 const deeds: ReadonlyMap<string, string> = new Map([
   ['apply', 'site.apply'],
+  ['restore', 'site.restore'],
   ['confirm', 'revisions.confirm'],
   ['revert', 'revisions.revert'],
 ]);
@@ -61,7 +62,7 @@ export function actionOf(method: string, path: string, query: { readonly dryRun?
   const asks = method === 'GET' || method === 'HEAD';
   return {
     method: `vauban.v1.${deed ?? `${kind || 'api'}.${act}`}`,
-    resource: subject === 'apply' ? 'site' : place.join('/'),
+    resource: deed?.startsWith('site.') === true ? 'site' : place.join('/'),
     projects: project === undefined ? [] : [project],
     reads: asks || questions.has(subject) || query.dryRun === 'true',
   };

@@ -24,19 +24,23 @@ function isTooDeep(text: string): boolean {
 /** The body as JSON. */
 export async function bodyOf(context: Context<Env>): Promise<unknown> {
   const text = await context.req.text();
+  return text.trim() === '' ? {} : jsonOf(text, 'body');
+}
+
+/** `at`: what to call it when it is wrong. */
+export function jsonOf(text: string, at: string): unknown {
   if (isTooDeep(text)) {
     throw new Problem('INVALID_REQUEST', {
-      at: 'body',
+      at,
       message: `nested deeper than ${DEPTH} levels`,
       fix: 'Nothing here has so many; look for brackets that are too many.',
     });
   }
-  if (text.trim() === '') return {};
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
     throw new Problem('INVALID_REQUEST', {
-      at: 'body',
+      at,
       message: `not JSON: ${error instanceof Error ? error.message : ''}`,
       fix: 'Send a JSON document.',
       cause: error,
@@ -44,14 +48,14 @@ export async function bodyOf(context: Context<Env>): Promise<unknown> {
   }
 }
 
-/** A body or a query by its schema; every mistake is named. */
-export function parsedBy<T>(schema: z.ZodType<T>, value: unknown): T {
+/** A body, a query or a part of one by its schema; every mistake is named. `within`: what to call the part. */
+export function parsedBy<T>(schema: z.ZodType<T>, value: unknown, within?: string): T {
   const result = parseBy(schema, value);
   if (result.ok) return result.value;
   throw Problem.all(
     result.mistakes.map((it) => ({
       code: 'INVALID_REQUEST',
-      at: dotted(it.path) || 'request',
+      at: [within ?? [], dotted(it.path) || (within === undefined ? 'request' : [])].flat().join(' '),
       message: it.message,
       fix: it.fix,
     })),

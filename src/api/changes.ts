@@ -1,11 +1,15 @@
 import { Hono } from 'hono';
+import { stream } from 'hono/streaming';
 import type { Change } from '#control/change.ts';
 import type { OperationEvent } from '#control/operations.ts';
 import { Problem } from '#core/problem.ts';
+import { type AnyKind, kindNamed } from '#kinds/index.ts';
+import { Configuration, configurationOf, LINES, linesOf } from '#plan/backup.ts';
 import { begun } from './audit.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
-import { DryRunQuery, HistoryQuery, RollbackRequest, SiteRequest } from './requests.ts';
+import { configurationIn } from './lines.ts';
+import { DryRunQuery, HistoryQuery, ImportRequest, RollbackRequest, SiteRequest } from './requests.ts';
 import { needs } from './steps.ts';
 import { eventStream } from './stream.ts';
 
@@ -43,6 +47,36 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
     const applied = await control.apply(change, optionsOf(context.get('identity').name, request));
     const { files, ...rest } = request;
     return begun(context, parts, applied, { files: files.map((it) => it.path), ...rest });
+  });
+
+  app.post('/projects/:project/objects:import', needs('operator'), async (context) => {
+    const { resources, ...request } = parsedBy(ImportRequest, await bodyOf(context));
+    const change: Change = {
+      type: 'put-many',
+      project: context.req.param('project'),
+      resources: resources.map(({ spec, kind, ...it }) => ({ ...it, kind: objectKind(kind), value: spec })),
+    };
+    if (parsedBy(DryRunQuery, context.req.query()).dryRun === 'true') return context.json(await control.plan(change));
+    const applied = await control.apply(change, optionsOf(context.get('identity').name, request));
+    return begun(context, parts, applied, { resources: resources.length, ...request });
+  });
+
+  // Both for administrators alone: the one has every project, the other also says what is chosen.
+  app.get('/backup', needs('admin'), (context) => {
+    const [revision, configuration] = [control.head, configurationOf(control.snapshot)];
+    if (context.req.header('accept') !== LINES) return context.json({ revision, ...configuration });
+    context.header('content-type', LINES);
+    return stream(context, async (to) => {
+      await to.write(`${JSON.stringify({ revision })}\n`);
+      for (const line of linesOf(configuration)) await to.write(line);
+    });
+  });
+
+  app.post('/restore', needs('admin'), async (context) => {
+    const configuration = (await configurationIn(context)) ?? parsedBy(Configuration, await bodyOf(context));
+    const change: Change = { type: 'restore', configuration };
+    if (parsedBy(DryRunQuery, context.req.query()).dryRun === 'true') return context.json(await control.plan(change));
+    return begun(context, parts, await control.apply(change, { author: context.get('identity').name }));
   });
 
   app.post('/confirm', needs('operator'), async (context) => {
@@ -110,6 +144,13 @@ export function changeRoutes(parts: ApiParts): Hono<Env> {
     });
   });
   return app;
+}
+
+/** The enumeration of the request has only kinds that there are. */
+function objectKind(name: string): AnyKind {
+  const kind = kindNamed(name);
+  if (kind === undefined) throw new RangeError(`no kind ${name}`);
+  return kind;
 }
 
 const unknownOperation = (id: string): Problem =>

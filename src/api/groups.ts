@@ -36,10 +36,11 @@ export function groupRoutes(parts: ApiParts): Hono<Env> {
 
   app.post(`${base}/roll`, needs('operator'), async (context) => {
     const group = found(context);
-    const { action, maxUnavailable, minReadySec } = parsedBy(RollRequest, await bodyOf(context));
+    const { action, maxUnavailable, maxSurge, minReadySec } = parsedBy(RollRequest, await bodyOf(context));
     const roll = {
       action,
       ...(maxUnavailable === undefined ? {} : { maxUnavailable }),
+      ...(maxSurge === undefined ? {} : { maxSurge }),
       ...(minReadySec === undefined ? {} : { minReadySec }),
     };
     const operation = await groups.roll(group, roll, context.get('identity').name);

@@ -1,15 +1,23 @@
 import * as z from 'zod';
-import type { Role } from '#access/roles.ts';
 import { Threat } from '#control/threats/threat.ts';
 import { type AnyKind, kinds } from '#kinds/index.ts';
 import { canonical } from '#lib/hash.ts';
 import { inSentence } from '#lib/text.ts';
-import { answers, type Json, pageOf, reference, resourceSchema } from './answers.ts';
+import { Configuration } from '#plan/backup.ts';
+import { answers, pageOf, resourceSchema } from './answers.ts';
+import { certificateRoutes } from './certificate-openapi.ts';
+import { gatewayRoutes, sslVpnRoutes } from './gateway-openapi.ts';
+import { type Json, reference } from './json-schema.ts';
+import { accepted, events, ok, operator, planned, type Route, type Routes } from './openapi-route.ts';
 import {
   ChangeQuery,
   DryRunQuery,
+  ForceQuery,
   HistoryQuery,
+  ImportRequest,
+  InviteRequest,
   ReadRequest,
+  RenameRequest,
   ResizeRequest,
   ResourcesQuery,
   RollbackRequest,
@@ -23,25 +31,6 @@ import {
   TokenRequest,
 } from './requests.ts';
 
-interface Route {
-  readonly summary: string;
-  /** The least role that may; default viewer. */
-  readonly role?: Role;
-  readonly query?: z.ZodObject;
-  readonly body?: Json;
-  /** Status and the schema's name, or a content type that is no JSON. */
-  readonly answers: Readonly<Record<number, { readonly schema: string } | { readonly type: string }>>;
-}
-
-type Method = 'get' | 'post' | 'put' | 'delete';
-type Routes = Readonly<Record<string, Readonly<Partial<Record<Method, Route>>>>>;
-
-const ok = (schema: string) => ({ 200: { schema } });
-const accepted = { 202: { schema: 'OperationAnswer' } };
-const planned = { 200: { schema: 'Difference' }, ...accepted };
-const events = { 200: { type: 'text/event-stream' } };
-const operator = { role: 'operator' } as const;
-
 /** Every route that does not depend on kinds. `schemas` turns a request's schema into one of the document's. */
 const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   '/v1/health': { get: { summary: 'Health of every part', answers: ok('Health') } },
@@ -51,6 +40,23 @@ const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   '/v1/projects': { get: { summary: 'Names of projects', answers: ok('Projects') } },
   '/v1/plan': { post: { summary: 'What a site would change', body: bodyOf(SiteRequest), answers: ok('Difference') } },
   '/v1/apply': { post: { summary: 'Apply a site', ...operator, body: bodyOf(SiteRequest), answers: accepted } },
+  '/v1/backup': {
+    get: {
+      summary: 'All that is declared and chosen, secrets sealed; with `Accept: application/x-ndjson` line by line',
+      role: 'admin',
+      answers: ok('Backup'),
+    },
+  },
+  '/v1/restore': {
+    post: {
+      summary:
+        'Make projects what they were in a backup, with what was chosen there; as `application/x-ndjson`, a `resource` or a `choice` in each line, up to 256 MiB instead of 16',
+      role: 'admin',
+      query: DryRunQuery,
+      body: bodyOf(Configuration),
+      answers: planned,
+    },
+  },
   '/v1/confirm': { post: { summary: 'Keep the pending revision', ...operator, answers: ok('RevisionNumber') } },
   '/v1/revert': { post: { summary: 'Take the pending revision back', ...operator, answers: ok('RevisionNumber') } },
   '/v1/revisions': { get: { summary: 'History, newest first', query: HistoryQuery, answers: ok('Revisions') } },
@@ -77,6 +83,20 @@ const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
     },
   },
   '/v1/tokens/{name}': { delete: { summary: 'Delete a token', role: 'admin', answers: ok('Empty') } },
+  '/v1/machines': {
+    get: { summary: 'Machines that have joined, and whether they are connected', answers: ok('Machines') },
+  },
+  '/v1/machines:invite': {
+    post: {
+      summary: 'Let a machine join, once, within 15 minutes',
+      role: 'admin',
+      body: bodyOf(InviteRequest),
+      answers: { 201: { schema: 'MachineToken' } },
+    },
+  },
+  '/v1/machines/{name}': {
+    delete: { summary: 'Send a machine away', role: 'admin', query: ForceQuery, answers: ok('Empty') },
+  },
   '/v1/projects/{project}/threats': {
     get: { summary: 'Threats', query: ThreatQuery, answers: ok('Threats') },
   },
@@ -99,6 +119,15 @@ const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   '/v1/projects/{project}/logs:tail': {
     get: { summary: 'Log entries as they come, live', query: TailQuery, answers: events },
   },
+  '/v1/projects/{project}/objects:import': {
+    post: {
+      summary: 'Make or replace many objects, all of them or none',
+      ...operator,
+      query: DryRunQuery,
+      body: bodyOf(ImportRequest),
+      answers: planned,
+    },
+  },
   '/v1/projects/{project}/instances/{name}/serial': {
     get: { summary: 'What an instance said on its serial console', query: SerialQuery, answers: ok('SerialText') },
   },
@@ -115,6 +144,9 @@ const fixedRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   },
   '/v1/projects/{project}/instanceGroups/{name}/instances': {
     get: { summary: 'The hosts of an instance group, and how it is doing', answers: ok('ManagedInstances') },
+  },
+  '/v1/projects/{project}/segments/{name}/leases': {
+    get: { summary: 'Who has which address of a segment by DHCP', answers: ok('Leases') },
   },
   '/v1/projects/{project}/instanceGroups/{name}/resize': {
     post: {
@@ -147,6 +179,14 @@ const kindRoutes = (kind: AnyKind): Routes => {
       put: { summary: `Create or replace: ${one}`, ...operator, query: ChangeQuery, body, answers: planned },
       delete: { summary: `Delete: ${one}`, ...operator, query: ChangeQuery, answers: planned },
     },
+    [`${base}/{name}/rename`]: {
+      post: {
+        summary: `Give another name, also wherever others refer to it: ${one}`,
+        ...operator,
+        body: reference('RenameRequest'),
+        answers: accepted,
+      },
+    },
   };
 };
 
@@ -157,6 +197,7 @@ export function openApi(): Json {
   const schemas = new Schemas();
   for (const [name, schema] of Object.entries(answers)) schemas.set(name, schema);
   schemas.add(Threat, 'output', 'Threat');
+  schemas.add(RenameRequest, 'input', 'RenameRequest');
   for (const kind of kinds) {
     const title = titleOf(kind);
     schemas.set(title, resourceSchema(schemas.add(kind.spec, 'output', `${title}State`)));
@@ -164,7 +205,13 @@ export function openApi(): Json {
     schemas.add(kind.spec, 'input', `${title}Spec`);
   }
   const bodyOf = (schema: z.ZodType): Json => schemas.plain(schema, 'input');
-  const routes = [fixedRoutes(bodyOf), ...kinds.map(kindRoutes)].flatMap((it) => Object.entries(it));
+  const routes = [
+    fixedRoutes(bodyOf),
+    gatewayRoutes(bodyOf),
+    sslVpnRoutes(bodyOf),
+    certificateRoutes(bodyOf),
+    ...kinds.map(kindRoutes),
+  ].flatMap((it) => Object.entries(it));
   const paths = Object.fromEntries(
     routes.map(([path, methods]) => [
       path,

@@ -7,10 +7,12 @@ import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { instance } from '#kinds/instance/kind.ts';
 import { instanceGroup } from '#kinds/instance-group/kind.ts';
 import { byText, didYouMean, inSentence } from '#lib/text.ts';
+import { usesOf } from '#plan/rename.ts';
+import { dotted } from '#plan/site.ts';
 import { begun } from './audit.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
-import { ChangeQuery, ResourcesQuery } from './requests.ts';
+import { ChangeQuery, RenameRequest, ResourcesQuery } from './requests.ts';
 import { needs } from './steps.ts';
 
 /** A resource as the API shows it. */
@@ -26,6 +28,8 @@ export interface ResourceDocument {
   readonly status: ResourceStatus;
   /** True: built in, not declared by anybody. */
   readonly builtIn?: boolean;
+  /** Who refers to it, and in which field; only of one resource that is asked for by name. */
+  readonly usedBy?: readonly { readonly kind: string; readonly name: string; readonly path: string }[];
 }
 
 type StatusOf = (owner: string) => ResourceStatus;
@@ -173,7 +177,15 @@ export function resourceRoutes(parts: ApiParts): Hono<Env> {
     const found = all.find((it) => it.name === name) ?? all.find((it) => it.name === wanted);
     if (found === undefined) throw missing(kind, name, { project, names: all.map((it) => it.name) });
     if (found.builtIn !== true) context.header('etag', `"${found.etag}"`);
-    return context.json(found);
+    const uses = usesOf(control.snapshot, { project, kind: kind.kind, name: found.name });
+    return context.json({ ...found, usedBy: uses.map((it) => ({ ...it, path: dotted(it.path) })) });
+  });
+
+  app.post(`${base}/:name/rename`, needs('operator'), async (context) => {
+    const { project, kind, name } = place(context);
+    const { to } = parsedBy(RenameRequest, await bodyOf(context));
+    const author = context.get('identity').name;
+    return begun(context, parts, await control.apply({ type: 'rename', project, kind, name, to }, { author }), { to });
   });
 
   const change = async (context: Context<Env>, mode: 'create' | 'replace' | 'delete'): Promise<Response> => {

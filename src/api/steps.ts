@@ -44,7 +44,7 @@ export const limited =
     await next();
   };
 
-export const sized: MiddlewareHandler<Env> = bodyLimit({
+const small: MiddlewareHandler<Env> = bodyLimit({
   maxSize: BODY_LIMIT,
   onError: () => {
     throw new Problem('BODY_TOO_LARGE', {
@@ -54,6 +54,12 @@ export const sized: MiddlewareHandler<Env> = bodyLimit({
     });
   },
 });
+
+/** `comesInLines`: what its handler counts itself. */
+export const sized =
+  (comesInLines: (context: Context<Env>) => boolean): MiddlewareHandler<Env> =>
+  (context, next) =>
+    comesInLines(context) ? next() : small(context, next);
 
 /** Who asks. Anything but a valid token ends here. */
 export const authenticated =

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { Problem, type ProblemDocument } from '#core/problem.ts';
 
 export interface Connection {
@@ -37,6 +39,26 @@ export class Client {
 
   delete<T>(path: string, headers: Readonly<Record<string, string>> = {}): Promise<T> {
     return this.#json<T>('DELETE', path, undefined, headers);
+  }
+
+  /** Sends text piece by piece, at the pace at which it is taken. */
+  async postLines<T>(path: string, type: string, lines: Iterable<string>): Promise<T> {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const message = this.#request('POST', path, { 'content-type': type });
+      message.on('response', resolve);
+      message.on('error', (error) => reject(unreachable(this.#connection.address, error)));
+      // Whoever refuses it answers before the end; the rest need not be sent.
+      Readable.from(lines, { objectMode: true }).pipe(message);
+    });
+    return answerOf<T>(response);
+  }
+
+  /** Lines of text as they come. */
+  async *lines(path: string, type: string): AsyncGenerator<string> {
+    const response = await this.#send('GET', path, undefined, { accept: type });
+    if ((response.statusCode ?? 500) >= 400)
+      throw problemOf((await read(response)).toString('utf8'), response.statusCode);
+    yield* createInterface({ input: response, crlfDelay: Infinity });
   }
 
   async bytes(path: string): Promise<Buffer> {
@@ -94,10 +116,7 @@ export class Client {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<T> {
-    const response = await this.#send(method, path, body, headers);
-    const text = (await read(response)).toString('utf8');
-    if ((response.statusCode ?? 500) >= 400) throw problemOf(text, response.statusCode);
-    return JSON.parse(text) as T;
+    return answerOf<T>(await this.#send(method, path, body, headers));
   }
 
   #send(
@@ -128,6 +147,12 @@ export class Client {
       agent: false,
     });
   }
+}
+
+async function answerOf<T>(response: IncomingMessage): Promise<T> {
+  const text = (await read(response)).toString('utf8');
+  if ((response.statusCode ?? 500) >= 400) throw problemOf(text, response.statusCode);
+  return JSON.parse(text) as T;
 }
 
 const read = async (response: IncomingMessage): Promise<Buffer> => {

@@ -15,7 +15,7 @@ export interface TunnelRoute {
   readonly connect: string;
   /** The same for one that goes on. */
   readonly reconnect: (sid: string, received: number) => string;
-  readonly token: () => string;
+  readonly token: () => string | Promise<string>;
   /** Certificate authorities, PEM; default the system's. */
   readonly authority?: string;
   /** What is to be reached, for messages: `server port 22`. */
@@ -196,10 +196,11 @@ class Carrier {
 }
 
 /** Opens a WebSocket and waits for the first frame. HOST_UNREACHABLE: it may be tried again. */
-function dial(route: TunnelRoute, url: string): Promise<Line> {
+async function dial(route: TunnelRoute, url: string): Promise<Line> {
+  const token = await route.token();
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, [SUBPROTOCOL], {
-      headers: { authorization: `Bearer ${route.token()}` },
+      headers: { authorization: `Bearer ${token}` },
       origin: 'bot:iap-tunneler',
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE,
