@@ -20,7 +20,16 @@ import { verbGroups } from './verbs.ts';
 const nobody = async (): Promise<never> => {
   throw new Problem('HOST_UNFIT', { at: 'test', message: 'no machine here', fix: 'Use another verb.' });
 };
-const groups = verbGroups({ up: nobody, down: nobody, doctor: nobody, setup: nobody });
+const groups = verbGroups({
+  up: nobody,
+  down: nobody,
+  doctor: nobody,
+  setup: nobody,
+  backup: nobody,
+  restore: nobody,
+  machines: nobody,
+  netns: nobody,
+});
 
 let folder: string;
 

@@ -4,6 +4,7 @@ import type { CommandContext } from '@stricli/core';
 import { Client, type Connection } from '#client/client.ts';
 import { DEFAULT_STATE, type Deployment, deploymentAt, type Settings } from '#core/deployment.ts';
 import { Problem } from '#core/problem.ts';
+import { identityToken, loginOf } from './login.ts';
 import type { Style } from './style.ts';
 
 /** What a verb may touch. */
@@ -38,26 +39,38 @@ export const deploymentOf = (cli: Cli, target: Pick<Target, 'state'>): Deploymen
  */
 export const clientOf = (cli: Cli, target: Target): Client => new Client(connectionOf(cli, target));
 
-/** Where that API is, and by what we are known there. */
+/** The same for verbs that people use as well: their ID token is renewed first where that is due. */
+export async function personalClientOf(cli: Cli, target: Target): Promise<Client> {
+  if (apiToken(cli, target) === undefined && loginOf(cli.env) !== undefined) await identityToken(cli.env);
+  return clientOf(cli, target);
+}
+
+/** What was given to this command line or this machine: never a person's. */
+export const apiToken = (cli: Cli, target: Pick<Target, 'state'>): string | undefined =>
+  cli.env['VAUBAN_TOKEN'] ?? readText(tokenFileOf(cli, target))?.trim();
+
+const tokenFileOf = (cli: Cli, target: Pick<Target, 'state'>): string =>
+  cli.env['VAUBAN_TOKEN_FILE'] ?? `${deploymentOf(cli, target).apiFolder}/admin.token`;
+
+/** Where that API is, and by what we are known there: an API token, or else who has signed in with `vauban login`. */
 export function connectionOf(cli: Cli, target: Target): Connection {
   const deployment = deploymentOf(cli, target);
   const settings = readText(`${deployment.state}/settings.json`);
   const { host, port } =
     settings === undefined ? { host: '127.0.0.1', port: 8443 } : (JSON.parse(settings) as Settings);
   const address = cli.env['VAUBAN_API'] ?? `https://${host}:${port}`;
-  const tokenFile = cli.env['VAUBAN_TOKEN_FILE'] ?? `${deployment.apiFolder}/admin.token`;
-  const token = cli.env['VAUBAN_TOKEN'] ?? readText(tokenFile)?.trim();
+  const token = apiToken(cli, target) ?? loginOf(cli.env)?.idToken;
   const authority = readText(cli.env['VAUBAN_CA_FILE'] ?? `${deployment.apiFolder}/server.crt`);
   if (token === undefined || authority === undefined) {
     const missing = settings === undefined && cli.env['VAUBAN_API'] === undefined;
     throw new Problem(missing ? 'HOST_UNREACHABLE' : 'UNAUTHENTICATED', {
-      at: tokenFile,
+      at: tokenFileOf(cli, target),
       message: missing
         ? `there is no deployment at ${deployment.state}`
         : 'the token or the certificate cannot be read',
       fix: missing
         ? 'Make one with `sudo ./vauban up examples/cloud-ids`.'
-        : 'Run this as root, or set VAUBAN_TOKEN_FILE and VAUBAN_CA_FILE.',
+        : 'Run this as root, or set VAUBAN_TOKEN_FILE and VAUBAN_CA_FILE; for tunnels, `vauban login` is enough.',
     });
   }
   return { address, token, authority };

@@ -36,3 +36,12 @@ export function seconds(text: string): number {
     throw new SyntaxError('not a time from 1s to 24h, such as 90s or 2m');
   return value;
 }
+
+/** Where a verb writes that prints otherwise. */
+export const fileFlag = {
+  kind: 'parsed',
+  parse: String,
+  optional: true,
+  brief: 'File to write (default: standard output)',
+  placeholder: 'file',
+} as const;

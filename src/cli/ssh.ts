@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import type { ResourceDocument } from '#api/resources.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '#client/client.ts';
 import { execIn } from '#client/exec.ts';
 import { Problem } from '#core/problem.ts';
-import type { InstanceAssigned } from '#kinds/instance/spec.ts';
-import { type Cli, stateOf, type Target } from './context.ts';
+import { apiToken, type Cli, stateOf, type Target } from './context.ts';
+import { configFolder } from './login.ts';
 
 export interface SshTarget {
   readonly project: string;
@@ -24,6 +24,8 @@ export interface SshWay {
 
 /** Seconds that the instance accepts the key for a new connection. */
 const KEY_SECONDS = 3600;
+/** Connections that a person's command tries, half a second apart. */
+const ATTEMPTS = 40;
 /** Tenths of a second for a host to have taken over the key, and to have made its own. */
 const PATIENCE = 600;
 
@@ -33,16 +35,17 @@ const PATIENCE = 600;
  */
 export async function sshWay(cli: Cli, client: Client, flags: Target, target: SshTarget): Promise<SshWay> {
   const { project, instance } = target;
-  const user = target.user ?? localName(cli);
-  const folder = configFolder(cli);
-  const key = ensureKey(`${folder}/id_ed25519`, `${user}@${hostname()}`);
-  const path = `/v1/projects/${project}/instances/${encodeURIComponent(instance)}`;
-  const { assigned } = await client.get<ResourceDocument>(path);
-  const alias = `compute.${(assigned as InstanceAssigned).id}`;
+  const folder = sshFolder(cli);
+  const key = ensureKey(`${folder}/id_ed25519`, `${localName(cli)}@${hostname()}`);
   const publicKey = readFileSync(`${key}.pub`, 'utf8').trim();
-  await client.post(`${path}/ssh-keys`, { user, key: publicKey, expireSeconds: KEY_SECONDS });
+  const path = `/v1/projects/${project}/instances/${encodeURIComponent(instance)}/ssh-keys`;
+  const wanted = { user: target.user ?? localName(cli), key: publicKey, expireSeconds: KEY_SECONDS };
+  // People have the account that is theirs, whatever they ask for.
+  const { user, instanceId } = await client.post<{ user: string; instanceId: string }>(path, wanted);
+  const alias = `compute.${instanceId}`;
   const known = `${folder}/known_hosts.d/${alias}`;
-  replaceFile(known, await hostKeys(client, target, { user, publicKey, alias }));
+  const isPerson = apiToken(cli, flags) === undefined;
+  if (!isPerson) replaceFile(known, await hostKeys(client, target, { user, publicKey, alias }));
   const proxy = [
     ...[process.execPath, '--disable-warning=ExperimentalWarning', process.argv[1] ?? ''],
     ...['tunnel', instance, '%p', '--listen-on-stdin', '--project', project, '--state', stateOf(cli, flags)],
@@ -51,13 +54,35 @@ export async function sshWay(cli: Cli, client: Client, flags: Target, target: Ss
     IdentitiesOnly: 'yes',
     HostKeyAlias: alias,
     UserKnownHostsFile: quoted(known),
-    StrictHostKeyChecking: 'yes',
+    // Whoever may not look into the host believes it the first time: the tunnel has led to it and to nobody else.
+    StrictHostKeyChecking: isPerson ? 'accept-new' : 'yes',
     CheckHostIP: 'no',
     ProxyUseFdpass: 'no',
     ProxyCommand: proxy.map((word) => (word === '%p' ? word : quoted(word.replaceAll('%', '%%')))).join(' '),
   };
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-  return { options: ['-i', key, ...options], destination: `${user}@${alias}` };
+  const options = ['-i', key, ...Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])];
+  const way = { options, destination: `${user}@${alias}` };
+  if (isPerson) await untilAccepted(way, target);
+  return way;
+}
+
+/** Waits until the host has made the account; any other refusal is said by ssh itself, at the real attempt. */
+async function untilAccepted({ options, destination }: SshWay, { instance }: SshTarget): Promise<void> {
+  const quiet = ['-o', 'BatchMode=yes', '-o', 'LogLevel=ERROR', ...options, destination, '--', 'true'];
+  for (let tries = 0; tries < ATTEMPTS; tries++) {
+    const { status, stderr, error } = spawnSync('ssh', quiet, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    });
+    if (error !== undefined) throw missing('ssh');
+    if (status === 0 || !stderr.includes('Permission denied')) return;
+    await sleep(500);
+  }
+  throw new Problem('UNMET', {
+    at: instance,
+    message: `it did not take over the SSH key of ${destination.split('@', 1)[0]}`,
+    fix: 'Does an SSH server run there that takes keys? Whoever runs the site can look with `vauban ssh`.',
+  });
 }
 
 /** Runs ssh or scp with our own input and output; its exit code becomes ours. */
@@ -104,9 +129,8 @@ function localName(cli: Cli): string {
   return plain === 'root' || plain === '' ? 'debian' : plain.slice(0, 32);
 }
 
-function configFolder(cli: Cli): string {
-  const base = cli.env['XDG_CONFIG_HOME'] ?? `${cli.env['HOME'] ?? userInfo().homedir}/.config`;
-  const folder = `${base}/vauban/ssh`;
+function sshFolder(cli: Cli): string {
+  const folder = `${configFolder(cli.env)}/ssh`;
   mkdirSync(`${folder}/known_hosts.d`, { recursive: true, mode: 0o700 });
   return folder;
 }

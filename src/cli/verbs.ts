@@ -11,7 +11,9 @@ export interface Verb {
 }
 
 /** Verbs that work on the machine itself and not through the API; whoever puts the command line together has them. */
-export type MachineVerbs = Readonly<Record<'up' | 'down' | 'doctor' | 'setup', Verb['load']>>;
+export type MachineVerbs = Readonly<
+  Record<'up' | 'down' | 'machines' | 'doctor' | 'setup' | 'backup' | 'restore' | 'netns', Verb['load']>
+>;
 
 export type VerbGroups = Readonly<Record<string, Readonly<Record<string, Verb>>>>;
 
@@ -35,6 +37,11 @@ export const verbGroups = (machine: MachineVerbs): VerbGroups => ({
     },
     edit: { brief: 'Change a resource in your editor', load: resource('edit') },
     delete: { brief: 'Delete a resource', load: resource('remove') },
+    rename: { brief: 'Give an object another name, also in every policy that uses it', load: resource('rename') },
+    objects: {
+      brief: 'Network and service objects as a CSV file: export, import',
+      load: async () => (await import('./verbs/objects.ts')).objects,
+    },
     explain: { brief: 'Explain a kind or one of its fields', load: async () => (await schemas()).explain },
     schema: { brief: 'Print the JSON Schema of a site file', load: async () => (await schemas()).schema },
   },
@@ -54,7 +61,49 @@ export const verbGroups = (machine: MachineVerbs): VerbGroups => ({
       load: async () => (await import('./verbs/groups.ts')).groups,
     },
   },
+  'Who you are': {
+    login: { brief: 'Sign in as a person, by an OpenID provider', load: person('login') },
+    logout: { brief: 'Forget who is signed in, here and at the provider', load: person('logout') },
+    whoami: { brief: 'Say who is signed in', load: person('whoami') },
+    'print-identity-token': { brief: 'Print an ID token of who is signed in', load: person('printIdentityToken') },
+  },
+  'Who may what': {
+    rights: {
+      brief: 'Show who may what, and through which role binding or group',
+      load: async () => (await import('./verbs/rights.ts')).rights,
+    },
+  },
+  Gateways: {
+    gateway: {
+      brief: 'Gateways: health, rules with hits, connections, switch-over, hasync',
+      load: async () =>
+        (await import('./verbs/gateway.ts')).gatewayRoutes({
+          backup: await machine.backup(),
+          restore: await machine.restore(),
+        }),
+    },
+  },
+  VPN: {
+    ipsec: {
+      brief: 'IPsec tunnels: state and reasons, up and down, settings for the other end',
+      load: async () => (await import('./verbs/ipsec.ts')).ipsec,
+    },
+    vpn: {
+      brief: 'SSL VPN: who is connected, profiles for people, disconnect',
+      load: async () => (await import('./verbs/vpn.ts')).vpnRoutes,
+    },
+  },
+  Certificates: {
+    certificates: {
+      brief: 'Certificates: list with end and state, issue, renew, revoke, export',
+      load: async () => (await import('./verbs/certificates.ts')).certificates,
+    },
+  },
   'What was seen': {
+    leases: {
+      brief: 'Who has which address of a segment by DHCP',
+      load: async () => (await import('./verbs/leases.ts')).leases,
+    },
     threats: {
       brief: 'Threats that IDS endpoints have seen',
       load: async () => (await import('./verbs/threats.ts')).threats,
@@ -66,8 +115,12 @@ export const verbGroups = (machine: MachineVerbs): VerbGroups => ({
   },
   'Vauban itself': {
     checks: { brief: 'Health of every part', load: async () => (await import('./verbs/system.ts')).checks },
+    netns: { brief: 'Run a program of this machine in the network of a host or gateway', load: machine.netns },
+    machines: { brief: 'Other machines: let them join by a token, leave, list', load: machine.machines },
     doctor: { brief: 'Say what this machine has, lacks, and what is left over', load: machine.doctor },
     setup: { brief: 'Install what the engines need, without starting anything', load: machine.setup },
+    backup: { brief: 'Write the whole configuration to a file, under a passphrase', load: machine.backup },
+    restore: { brief: 'Make this deployment what a backup says, secrets included', load: machine.restore },
     token: { brief: 'Make, list and delete API tokens', load: async () => (await import('./verbs/system.ts')).token },
     completion: {
       brief: 'Print a script that completes commands in your shell',
@@ -80,5 +133,7 @@ const resources = () => import('./verbs/resource.ts');
 const schemas = () => import('./verbs/schema.ts');
 const change = (name: 'plan' | 'apply' | 'confirm' | 'history' | 'rollback') => async () =>
   (await import('./verbs/change.ts'))[name];
-const resource = (name: 'get' | 'describe' | 'edit' | 'remove') => async () => (await resources())[name];
+const resource = (name: 'get' | 'describe' | 'edit' | 'remove' | 'rename') => async () => (await resources())[name];
 const session = (name: 'exec' | 'start' | 'stop' | 'restart') => async () => (await import('./verbs/session.ts'))[name];
+const person = (name: 'login' | 'logout' | 'whoami' | 'printIdentityToken') => async () =>
+  (await import('./verbs/login.ts'))[name];

@@ -79,7 +79,7 @@ export const apply = buildCommand({
 });
 
 /** Asks on a terminal; elsewhere whoever wrote the script has thought about it. */
-async function agreed(cli: Cli, yes: boolean): Promise<void> {
+export async function agreed(cli: Cli, yes: boolean): Promise<void> {
   if (yes || cli.stdin.isTTY !== true) return;
   const question = createInterface({ input: cli.stdin, output: process.stderr });
   const answer = await question.question('Apply this? [y/N] ');

@@ -66,6 +66,7 @@ const listInstances = buildCommand({
 
 interface RollFlags extends Target {
   readonly maxUnavailable?: number;
+  readonly maxSurge?: number;
   readonly minReady?: number;
   readonly wait: boolean;
 }
@@ -91,6 +92,13 @@ function rollCommand(brief: string, action: RollAction, past: string) {
           brief: 'Hosts that may be out of service at a time (default: what the update policy says)',
           placeholder: 'number',
         },
+        maxSurge: {
+          kind: 'parsed',
+          parse: whole,
+          optional: true,
+          brief: 'Extra hosts that may be made first when hosts are replaced (default: what the update policy says)',
+          placeholder: 'number',
+        },
         minReady: {
           kind: 'parsed',
           parse: secondsOrNone,
@@ -108,6 +116,7 @@ function rollCommand(brief: string, action: RollAction, past: string) {
       const { operation } = await client.post<{ operation: Operation }>(`${path}/roll`, {
         action,
         ...(flags.maxUnavailable === undefined ? {} : { maxUnavailable: flags.maxUnavailable }),
+        ...(flags.maxSurge === undefined ? {} : { maxSurge: flags.maxSurge }),
         ...(flags.minReady === undefined ? {} : { minReadySec: flags.minReady }),
       });
       if (!flags.wait) return this.print(`Begun; \`vauban groups list-instances ${name}\` shows how far it is.`);

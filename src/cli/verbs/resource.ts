@@ -10,7 +10,7 @@ import { Problem } from '#core/problem.ts';
 import type { Resource } from '#core/resource.ts';
 import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
 import { parseDocuments } from '#lib/document.ts';
-import { didYouMean } from '#lib/text.ts';
+import { count, didYouMean } from '#lib/text.ts';
 import { type Cli, clientOf, projectOf, proposedNames, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
 import { type Format, printList, printOne, toYaml } from '../output.ts';
@@ -159,6 +159,28 @@ export const remove = buildCommand({
     const { operation } = await client.delete<{ operation: Operation }>(pathOf(project, kind, name));
     await follow(this, client, operation);
     this.print(`Deleted ${kind.kind} ${name}.`);
+  },
+});
+
+export const rename = buildCommand({
+  docs: { brief: 'Give an object another name, also in every policy that uses it' },
+  parameters: {
+    flags: targetFlags,
+    aliases: targetAliases,
+    positional: {
+      kind: 'tuple',
+      parameters: [kindParameter, nameParameter, { brief: 'The new name', parse: String, placeholder: 'new-name' }],
+    },
+  },
+  async func(this: Cli, flags: Target, kindText: string, name: string, to: string) {
+    const client = clientOf(this, flags);
+    const kind = kindFor(kindText);
+    const path = pathOf(await projectOf(this, client, flags), kind, name);
+    const { usedBy = [] } = await client.get<ResourceDocument>(path);
+    const { operation } = await client.post<{ operation: Operation }>(`${path}/rename`, { to });
+    await follow(this, client, operation);
+    this.print(`Renamed ${kind.kind} ${name} to ${to}, and in ${count(usedBy.length, 'place')} that it is used in.`);
+    this.note('A site file that names it must be changed as well, or the next `vauban apply` undoes this.');
   },
 });
 

@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { Problem } from '#core/problem.ts';
-import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
+import { type Cli, personalClientOf, projectOf, type Target } from '../context.ts';
 import { targetAliases, targetFlags } from '../flags.ts';
 import { runProgram, sshWay } from '../ssh.ts';
 import { instanceParameter, runSession, userFlag } from './session.ts';
@@ -41,7 +41,7 @@ export const ssh = buildCommand({
     },
   },
   async func(this: Cli, flags: SshFlags, first: string, ...command: string[]) {
-    const client = clientOf(this, flags);
+    const client = await personalClientOf(this, flags);
     const project = await projectOf(this, client, flags);
     const { instance, user } = named(first, flags.user);
     if (flags.tunnel) {
@@ -78,7 +78,7 @@ export const scp = buildCommand({
     },
   },
   async func(this: Cli, flags: ScpFlags, ...files: string[]) {
-    const client = clientOf(this, flags);
+    const client = await personalClientOf(this, flags);
     const project = await projectOf(this, client, flags);
     const parsed = files.map(remoteOf);
     const [remote, ...others] = [...new Set(parsed.flatMap((it) => it?.host ?? []))];

@@ -22,8 +22,14 @@ const upper = (text: string | undefined): Severity | undefined => severities.fin
 
 /** Who really asked, when it came over the load balancer. */
 const sourceOf = ({ source, client }: Pick<Threat, 'source' | 'client'>): string =>
-  client === undefined ? end(source) : `${client.principal ?? client.address} (load balancer)`;
+  client === undefined
+    ? end(source)
+    : `${client.principal ?? client.address} (${client.address === source.address ? 'VPN' : 'load balancer'})`;
 const end = (it: Threat['source']): string => `${it.instance ?? it.address}${it.port > 0 ? `:${it.port}` : ''}`;
+
+/** "east", or "office everyday/web-in, dropped" of what crosses a gateway. */
+const seenBy = ({ endpoint, gateway, rule, action }: Threat): string =>
+  gateway === undefined ? endpoint : `${gateway} ${rule ?? '?'}${action === 'blocked' ? ', dropped' : ''}`;
 
 const table: TableOf<Threat> = {
   name: (it) => it.id,
@@ -37,6 +43,7 @@ const table: TableOf<Threat> = {
     { title: 'DESTINATION', value: (it) => end(it.destination) },
     { title: 'COUNT', value: (it) => String(it.repeatCount) },
     { title: 'SESSION', value: (it) => it.sessionId },
+    { title: 'SEEN_BY', value: seenBy },
   ],
 };
 
@@ -66,7 +73,7 @@ const list = buildCommand({
       severity: severityFlag,
       fold: foldFlag,
       limit: { kind: 'parsed', parse: Number, default: '50', brief: 'How many' },
-      endpoint: text('Only of this IDS endpoint'),
+      endpoint: text('Only of this IDS endpoint, or of this gateway'),
       source: text('Only from this client address'),
       destination: text('Only to this server address'),
       instance: text('Only with this instance at either end'),
@@ -138,7 +145,8 @@ function remember(shown: Map<string, number>, { id, repeatCount }: Threat): void
 function lineOf(threat: Threat): string {
   const { alertTime, severity, name, destination, repeatCount } = threat;
   const times = repeatCount > 1 ? `  x${repeatCount}` : '';
-  return `${alertTime.slice(0, 19)}  ${severity.padEnd(13)}  ${name}  ${sourceOf(threat)} -> ${end(destination)}${times}`;
+  const crossed = threat.gateway === undefined ? '' : `  (${seenBy(threat)})`;
+  return `${alertTime.slice(0, 19)}  ${severity.padEnd(13)}  ${name}  ${sourceOf(threat)} -> ${end(destination)}${times}${crossed}`;
 }
 
 /** The command that shows the log entries of a threat: its own and, where it was seen twice, that of the other copy. */
@@ -213,5 +221,5 @@ const printable = (bytes: Buffer): string[] =>
 
 export const threats = buildRouteMap({
   routes: { list, tail, describe },
-  docs: { brief: 'Threats that IDS endpoints have seen' },
+  docs: { brief: 'Threats that IDS endpoints and gateways have seen' },
 });
