@@ -47,6 +47,7 @@ export async function inspect(pack: Pack, trials: readonly Trial[]): Promise<rea
       trafficLogs: false,
       pack: pack.version,
       siteRules: '',
+      without: [],
       homeNetworks: [],
       proxies: [],
       canary: { address: '192.0.2.1', port: 9, from: 'x' },
