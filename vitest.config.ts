@@ -6,6 +6,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Whether a machine is busy is not what is tested.
+          testTimeout: 60_000,
           include: ['src/**/*.test.ts', 'rules/**/*.test.ts', 'test/house/**/*.test.ts', 'test/worlds/**/*.test.ts'],
         },
       },

@@ -19,7 +19,7 @@ import { openThreatStore } from '#control/threats/sqlite/open.ts';
 import { Tokens } from '#control/tokens.ts';
 import { type Artifact, digestOfAll } from '#core/artifact.ts';
 import type { Observation } from '#core/engine.ts';
-import type { HoldEvent, HoldRequest, HostLink, HostStatus, SteerRequest } from '#core/host.ts';
+import type { AskRequest, HoldEvent, HoldRequest, HostLink, HostStatus, Renewal, SteerRequest } from '#core/host.ts';
 import { Problem } from '#core/problem.ts';
 import { newSealingKeys } from '#lib/seal.ts';
 import { artifactChanges } from '#plan/difference.ts';
@@ -94,6 +94,14 @@ export class PaperHost implements HostLink {
     this.steered.push(request);
   }
 
+  async ask({ question }: AskRequest): Promise<unknown> {
+    return question === 'connections' ? { total: 0, items: [] } : [];
+  }
+
+  async renew(artifacts: readonly string[]): Promise<readonly Renewal[]> {
+    return artifacts.map((artifact) => ({ artifact }));
+  }
+
   async reset(artifact: string): Promise<void> {
     this.resets.push(artifact);
   }
@@ -166,6 +174,11 @@ export async function startApi(options: { readonly rate?: number; readonly burst
   });
   await control.start();
   const parts: ApiParts = {
+    machines: {
+      list: () => [],
+      invite: async (_, place) => ({ ...place, fingerprint: 'A'.repeat(43), expireTime: '2030-01-01T00:00:00.000Z' }),
+      remove: () => {},
+    },
     control,
     store,
     host,
@@ -175,6 +188,9 @@ export async function startApi(options: { readonly rate?: number; readonly burst
     tokens,
     threats,
     logs,
+    knownPeople: async () => [],
+    vpnNames: { personAt: () => undefined, addressesOf: () => [] },
+    accountOf: async () => ({ refused: 'there is no edge here' }),
     limit: new RateLimit({ rate: options.rate ?? 10_000, burst: options.burst ?? 10_000 }),
     serialText: async (_project, instance) => (instance === 'server' ? 'booted\n' : undefined),
     onThreat: (listener) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
 export interface MadeCertificate {
@@ -10,24 +10,6 @@ export interface MadeCertificate {
 const openssl = (folder: string, ...argv: string[]): string =>
   execFileSync('openssl', argv, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
-/** The configuration of the lab in Google's document, word for word. */
-const documented = `[req]
-default_bits = 2048
-req_extensions = extension_requirements
-distinguished_name = dn_requirements
-prompt = no
-[extension_requirements]
-basicConstraints = CA:FALSE
-keyUsage = nonRepudiation, digitalSignature, keyEncipherment
-[dn_requirements]
-countryName = US
-stateOrProvinceName = CA
-localityName = Mountain View
-0.organizationName = Cloud
-organizationalUnitName = Example
-commonName = Test
-`;
-
 function inFolder<T>(work: (folder: string) => T): T {
   const folder = mkdtempSync(`${tmpdir()}/vauban-certificate-`);
   try {
@@ -37,29 +19,11 @@ function inFolder<T>(work: (folder: string) => T): T {
   }
 }
 
-/** A certificate made with the document's own three commands: RSA 2048, CN=Test, signed by itself. */
+/** A certificate made with the document's own three commands, as the second example makes its own: RSA 2048, CN=Test. */
 export const documentedCertificate = (): MadeCertificate =>
   inFolder((folder) => {
-    writeFileSync(`${folder}/ssl_config`, documented);
-    openssl(folder, 'genrsa', '-out', 'PRIVATE_KEY_FILE', '2048');
-    openssl(folder, 'req', '-new', '-key', 'PRIVATE_KEY_FILE', '-out', 'CSR_FILE', '-config', 'ssl_config');
-    openssl(
-      folder,
-      'x509',
-      '-req',
-      '-signkey',
-      'PRIVATE_KEY_FILE',
-      '-in',
-      'CSR_FILE',
-      '-out',
-      'CERTIFICATE_FILE.pem',
-      '-extfile',
-      'ssl_config',
-      '-extensions',
-      'extension_requirements',
-      '-days',
-      '365',
-    );
+    copyFileSync(new URL('../examples/iap/prepare.sh', import.meta.url), `${folder}/prepare.sh`);
+    execFileSync('sh', [`${folder}/prepare.sh`], { stdio: 'ignore' });
     return read(folder, 'CERTIFICATE_FILE.pem', 'PRIVATE_KEY_FILE');
   });
 

@@ -18,29 +18,34 @@ export interface DetectionLab {
 
 export const hosts = { attacker: '10.1.0.2', server: '10.2.0.2' } as const;
 
-export async function detectionLab(): Promise<DetectionLab> {
-  const base = await testMachine();
+/** The same machine, whose services run in its namespaces and end with it. */
+export async function supervised(base: TestMachine): Promise<TestMachine> {
   await chmod(dirname(base.run), 0o711);
   const plain = smallSupervisor(`${base.run}/supervisor`);
-  const supervised = new Set<string>();
-  const machine: TestMachine = {
+  const names = new Set<string>();
+  return {
     ...base,
     supervisor: {
       ...plain,
       ensure: (spec) => {
-        supervised.add(spec.name);
+        names.add(spec.name);
         const argv = spec.namespace === undefined ? spec.argv : inNamespace(base.namespace(spec.namespace), spec.argv);
         return plain.ensure({ ...spec, argv });
       },
     },
+    async cleanup() {
+      for (const name of names) await plain.remove(name);
+      await base.cleanup();
+    },
   };
+}
+
+export async function detectionLab(): Promise<DetectionLab> {
+  const machine = await supervised(await testMachine());
   const lab: DetectionLab = {
     machine,
     mirror: (on) => nft(machine, on ? mirrorTable : 'table netdev mirror\ndelete table netdev mirror\n'),
-    async cleanup() {
-      for (const name of supervised) await machine.supervisor.remove(name);
-      await machine.cleanup();
-    },
+    cleanup: () => machine.cleanup(),
   };
   try {
     await build(machine);
@@ -103,6 +108,7 @@ export function endpoint(change: Partial<SuricataInput> = {}): Artifact<Suricata
     trafficLogs: false,
     pack: pack.version,
     siteRules: '',
+    without: [],
     homeNetworks: [],
     proxies: [],
     canary: { address: '192.0.2.53', port: 7, from: 'v' },

@@ -13,9 +13,12 @@ import { smallSupervisor } from './small-supervisor.ts';
 /** Users that need no entry in the machine's list: the kernel knows numbers only. */
 export const directoryUsers = {
   control: { uid: 64_101, gid: 64_101 },
+  metadata: { uid: 64_105, gid: 64_105 },
   edge: { uid: 64_102, gid: 64_102 },
   proxy: { uid: 64_103, gid: 64_103 },
   directory: { uid: 64_104, gid: 64_104 },
+  urlFilter: { uid: 64_106, gid: 64_106 },
+  vpn: { uid: 64_107, gid: 64_107 },
 };
 
 export const person = (name: string, more: Partial<SlapdUser> = {}): SlapdUser => ({
@@ -52,7 +55,7 @@ export const artifactOf = (input: SlapdInput, owners: readonly string[] = []): A
 export async function directoryLab(edge = directoryUsers.edge): Promise<DirectoryLab> {
   const plain = await testMachine();
   const supervisor = smallSupervisor(`${plain.run}/supervisor`);
-  const machine: TestMachine = { ...plain, users: { ...directoryUsers, edge }, supervisor };
+  const machine: TestMachine = { ...plain, users: { ...plain.users, ...directoryUsers, edge }, supervisor };
   await mkdir(machine.state, { recursive: true });
   await mkdir(machine.run, { recursive: true });
   await chmod(dirname(machine.state), 0o711);

@@ -22,6 +22,32 @@ export const answers = (...ports: readonly number[]): string => `
       setsid python3 /run/answer.py ${ports.join(' ')} </dev/null >/dev/null 2>&1 &
 `;
 
+/** For a startup script: whoever connects to `port` gets everything back, and whoever connects to the next one, their address. */
+export const echoes = (port: number): string => `
+      cat >/run/echo.py <<'END'
+      import socket, threading
+      def echo(c, peer):
+          while True:
+              b = c.recv(65536)
+              if not b: break
+              c.sendall(b)
+          c.close()
+      def tell(c, peer):
+          c.sendall(peer[0].encode())
+          c.close()
+      def listen(port, answer):
+          s = socket.socket()
+          s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+          s.bind(('', port))
+          s.listen(50)
+          while True:
+              threading.Thread(target=answer, args=s.accept()).start()
+      threading.Thread(target=listen, args=(${port}, echo)).start()
+      threading.Thread(target=listen, args=(${port + 1}, tell)).start()
+      END
+      setsid python3 /run/echo.py </dev/null >/dev/null 2>&1 &
+`;
+
 /** What can be tried between hosts of a deployment; a host is named PROJECT/INSTANCE. */
 export interface Tries {
   /** Runs a shell script inside; gives what it printed, both streams. */

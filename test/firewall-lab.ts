@@ -76,7 +76,7 @@ export async function firewallLab(addresses: Readonly<Record<string, readonly st
   };
 }
 
-async function exchange(
+export async function exchange(
   machine: TestMachine,
   names: readonly string[],
   packets: readonly Sent[],
@@ -124,7 +124,7 @@ export interface Probe {
 /** Starts probe.py in a namespace (by its full name) and waits until it is ready. */
 export async function startProbe(namespace: string, words: readonly string[]): Promise<Probe> {
   const [program = '', ...rest] = inNamespace(namespace, ['python3', probe, ...words]);
-  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 100_000 });
+  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 600_000 });
   const ended = new Promise<void>((done) => child.on('close', () => done()));
   const lines: string[] = [];
   const waiting: ((line: string) => void)[] = [];

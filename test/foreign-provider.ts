@@ -56,19 +56,33 @@ export async function foreignProvider(
           redirect_uris: [...redirectUris],
           id_token_signed_response_alg: 'ES256',
         },
+        {
+          client_id: 'command-line',
+          client_secret: 'what the file says',
+          // What clients do by default where nobody says otherwise (OpenID Connect Core, 9).
+          token_endpoint_auth_method: 'client_secret_basic',
+          application_type: 'native',
+          redirect_uris: ['http://127.0.0.1/callback'],
+          grant_types: ['authorization_code', 'refresh_token'],
+          id_token_signed_response_alg: 'ES256',
+        },
       ],
+      clientAuthMethods: ['client_secret_basic', 'none'],
       jwks: { keys: [key] },
       cookies: { keys: ['cookie key'] },
       responseTypes: ['code'],
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups'] },
       conformIdTokenClaims: false,
-      features: { devInteractions: { enabled: false } },
+      features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
       enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
       interactions: { url: (_, { uid }) => `/interaction/${uid}` },
       findAccount: (_, id) => ({ accountId: id, claims: () => ({ ...it.claims, sub: String(it.claims['sub']) }) }),
       loadExistingGrant: async (ctx) => {
-        const grant = new made.Grant({ accountId: String(it.claims['sub']), clientId: 'vauban' });
-        grant.addOIDCScope('openid email profile');
+        const grant = new made.Grant({
+          accountId: String(it.claims['sub']),
+          clientId: ctx.oidc.client?.clientId ?? '',
+        });
+        grant.addOIDCScope('openid email profile offline_access');
         await grant.save();
         ctx.oidc.entity('Grant', grant);
         return grant;
@@ -87,7 +101,10 @@ export async function foreignProvider(
       return;
     }
     if (url.pathname.startsWith('/interaction/')) {
-      void provider.interactionFinished(request, response, { login: { accountId: String(it.claims['sub']) } });
+      void provider.interactionFinished(request, response, {
+        login: { accountId: String(it.claims['sub']) },
+        consent: {},
+      });
       return;
     }
     void provider.callback()(request, response);

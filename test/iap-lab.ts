@@ -62,6 +62,10 @@ const everything: EdgeInput = {
   directories: [],
   clients: [],
   serviceAccounts: [],
+  portals: [],
+  vpnServers: [],
+  vpnRights: [],
+  vpnSets: [],
   consent: { applicationName: 'Shop', supportEmail: 'help@example.com', userType: 'external' },
 };
 

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Machine, RunOptions, RunResult } from '#core/machine.ts';
 import { authorityIn } from '#host/authority.ts';
+import { makeFolder, writeFile } from '#host/files.ts';
 
 /** A machine for end-to-end tests: it really runs programs, in namespaces of its own. */
 export interface TestMachine extends Machine {
@@ -38,8 +39,20 @@ export async function testMachine(): Promise<TestMachine> {
     state: join(folder, 'state'),
     run: join(folder, 'run'),
     home: resolve(import.meta.dirname, '..'),
-    users: { control: nobody, edge: nobody, proxy: nobody, directory: nobody },
+    users: {
+      control: nobody,
+      metadata: nobody,
+      edge: nobody,
+      proxy: nobody,
+      directory: nobody,
+      gateway: nobody,
+      ipsec: nobody,
+      dhcp: nobody,
+      urlFilter: nobody,
+      vpn: nobody,
+    },
     unseal: (value) => value,
+    derived: (purpose) => purpose,
     authority: authorityIn(join(folder, 'state', 'authority'), deployment),
     supervisor: { ensure: absent, remove: absent, signal: absent, status: absent },
     namespace,
@@ -51,12 +64,8 @@ export async function testMachine(): Promise<TestMachine> {
       await sh(`ip netns add ${namespace(name)}`);
       await sh('ip link set lo up', { namespace: name });
     },
-    async writeFile(path, content, mode = 0o644) {
-      await mkdir(dirname(path), { recursive: true });
-      const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-      await writeFile(temporary, content, { mode });
-      await rename(temporary, path);
-    },
+    writeFile,
+    makeFolder,
     async cleanup() {
       for (const name of made.splice(0)) await run(['ip', 'netns', 'delete', name], {});
       await rm(folder, { recursive: true, force: true });

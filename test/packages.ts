@@ -4,8 +4,10 @@ import type { DebianPackage } from '#lab/install.ts';
 export const testPackages: readonly DebianPackage[] = [
   { name: 'chromium', program: 'chromium' },
   { name: 'curl', program: 'curl' },
+  { name: 'isc-dhcp-client', program: 'dhclient' },
   { name: 'ldap-utils', program: 'ldapwhoami' },
   { name: 'iputils-ping', program: 'ping' },
   { name: 'python3', program: 'python3' },
+  { name: 'strongswan-swanctl', program: 'swanctl' },
   { name: 'tcpdump', program: 'tcpdump' },
 ];

@@ -26,9 +26,16 @@ export interface ProxyLab {
   /** Runs a Node script where the clients are; gives what it printed. Its arguments begin at `process.argv[1]`. */
   script(source: string, ...argv: string[]): Promise<string>;
   /** Clients that ask without pause over connections that stay, until they are stopped. */
-  load(): { stop(): Promise<Load> };
+  load(): Running;
   held(): HaproxyInput;
   remove(): Promise<void>;
+}
+
+export interface Running {
+  /** The first request was answered. */
+  readonly started: Promise<void>;
+  /** Goes on until enough was asked, however slow the machine is. */
+  stop(): Promise<Load>;
 }
 
 export interface Load {
@@ -79,7 +86,8 @@ export const check = (fields: Partial<NonNullable<HaproxyInput['services'][numbe
   service: '',
   response: '',
   interval: 1,
-  timeout: 1,
+  // What is unwell says so at once; a machine that is busy makes nobody unwell.
+  timeout: 10,
   rise: 1,
   fall: 1,
   ...fields,
@@ -98,7 +106,8 @@ export function site(fields: Partial<HaproxyInput> = {}): HaproxyInput {
     project: 'lab',
     namespace: 'edge',
     source: '130.211.0.1',
-    resolver: '192.0.2.1',
+    resolver: '198.51.100.7',
+    outside: 'e1',
     after: [],
     frontends: [
       {
@@ -138,9 +147,13 @@ import { connect } from 'node:http2';
 import { Agent, request } from 'node:https';
 const [front] = process.argv.slice(2).length ? process.argv.slice(2) : process.argv.slice(1);
 let stopping = false;
+let begun = false;
+// So many at least: a slow machine asks less often, not less.
+const LEAST = 120;
 const result = { requests: 0, failures: [], servers: {} };
 const note = (status, server) => {
   result.requests += 1;
+  if (!begun) { begun = true; console.log('begun'); }
   if (status === 200) result.servers[server] = (result.servers[server] ?? 0) + 1;
   else result.failures.push('status ' + status);
 };
@@ -167,7 +180,7 @@ const two = () => new Promise((done) => {
   stream.on('close', () => { if (head) { note(head[':status'], head['x-server']); done(); } });
   stream.resume().end();
 });
-const loop = async (ask) => { while (!stopping) { await ask(); await new Promise((r) => setTimeout(r, 2)); } };
+const loop = async (ask) => { while (!stopping || result.requests < LEAST) { await ask(); await new Promise((r) => setTimeout(r, 2)); } };
 process.on('SIGTERM', () => { stopping = true; });
 await Promise.all([loop(one), loop(one), loop(one), loop(two), loop(two)]);
 console.log(JSON.stringify(result));
@@ -256,15 +269,21 @@ export async function proxyLab(): Promise<ProxyLab> {
       );
       child.stdin.end(clients);
       let said = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
+      const started = new Promise<void>((resolve) => {
+        child.stdout.setEncoding('utf8').on('data', (text: string) => {
+          said += text;
+          resolve();
+        });
+        child.once('close', () => resolve());
       });
       const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
       return {
+        started,
         stop: async () => {
+          await started;
           child.kill('SIGTERM');
           await ended;
-          return JSON.parse(said) as Load;
+          return JSON.parse(said.slice('begun\n'.length)) as Load;
         },
       };
     },

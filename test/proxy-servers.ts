@@ -67,6 +67,7 @@ async function answer(address: string, request: Asked, response: Answer): Promis
     case '/big':
       return big(number('bytes', 1e6), response as ServerResponse);
     case '/events':
+      await sleep(number('after', 0));
       return events(number('count', 3), response as ServerResponse);
     default:
       return say(200, address);
@@ -95,11 +96,22 @@ async function events(count: number, response: ServerResponse): Promise<void> {
 /** gRPC: any call is answered with an empty message and trailers; health is SERVING. */
 function call(request: Http2ServerRequest, response: Http2ServerResponse): boolean {
   if (request.headers['content-type']?.startsWith('application/grpc') !== true) return false;
+  if (request.url === '/shop.Cart/Watch') {
+    watch(response);
+    return true;
+  }
   const health = request.url === '/grpc.health.v1.Health/Check';
   response.writeHead(200, { 'content-type': 'application/grpc' });
   response.addTrailers({ 'grpc-status': '0', 'grpc-message': 'fine' });
   response.end(Buffer.from(health ? '00000000020801' : '0000000000', 'hex'));
   return true;
+}
+
+/** A stream that has no end: a message now and then. */
+function watch(response: Http2ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/grpc' });
+  const timer = setInterval(() => response.write(Buffer.from('0000000000', 'hex')), 100);
+  response.stream.once('close', () => clearInterval(timer));
 }
 
 const raw = (react: (socket: Socket) => void) =>

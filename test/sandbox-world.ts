@@ -110,8 +110,10 @@ export async function eventually(what: string, ask: () => Promise<boolean>, trie
 }
 
 export const scriptEnds = (world: SandboxWorld, host: SandboxInput): Promise<void> =>
-  eventually('the startup script ends', async () =>
-    (await consoleOf(world, host)).includes('Finished running startup scripts.'),
+  eventually(
+    'the startup script ends',
+    async () => (await consoleOf(world, host)).includes('Finished running startup scripts.'),
+    6000,
   );
 
 /** Runs a module of the repository in a process of its own and kills it once it has said that it is done. */

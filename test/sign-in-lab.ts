@@ -73,7 +73,7 @@ const baseInput = EdgeInput.parse({
   consent: { applicationName: 'Example Shop', supportEmail: 'support@example.com' },
 });
 
-export async function signInLab(lookup?: Partial<LookupOptions>): Promise<SignInLab> {
+export async function signInLab(lookup?: Partial<LookupOptions>, now?: () => number): Promise<SignInLab> {
   const directory = await directoryLab({ uid: 0, gid: 0 });
   await directory.apply(internalDirectory);
   const { machine } = directory;
@@ -93,7 +93,8 @@ export async function signInLab(lookup?: Partial<LookupOptions>): Promise<SignIn
     if (typeof line === 'string' && line.startsWith('{')) log.push(JSON.parse(line) as Record<string, unknown>);
     else plain(...words);
   };
-  const start = () => startEdge({ run, state, maps: `${run}/maps`, ...(lookup === undefined ? {} : { lookup }) });
+  const start = () =>
+    startEdge({ run, state, maps: `${run}/maps`, ...(lookup === undefined ? {} : { lookup }), ...(now && { now }) });
   let edge = await start();
   await knows(edge, 'alice@example.com');
   return {

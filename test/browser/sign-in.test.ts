@@ -5,6 +5,7 @@ import { ACCOUNTS, type BrowserLab, browserLab, SHOP, VAULT } from '../browser-l
 import { eventually } from '../deployment.ts';
 import { lets } from '../iap-lab.ts';
 import { internalDirectory } from '../sign-in-lab.ts';
+import { faultsOf } from '../soundness.ts';
 
 let lab: BrowserLab;
 
@@ -19,6 +20,24 @@ async function enter(page: Page, name: string, password = `first password of ${n
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
+
+/** Every page that people meet is looked at, wide and narrow, in light and in dark, and kept as a picture. */
+async function look(page: Page, name: string): Promise<void> {
+  const { width = 1100, height = 820 } = page.viewportSize() ?? {};
+  for (const [colorScheme, at] of [
+    ['light', width],
+    ['dark', 320],
+    ['light', 360],
+  ] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width: at, height });
+    expect(await faultsOf(page), `${name}, ${colorScheme}, ${at} px`).toEqual([]);
+    await lab.picture(page, `${name}${at === width ? '' : `-${at}`}`);
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize({ width, height });
+}
+const focused = (page: Page) => page.evaluate('document.activeElement?.name ?? ""');
 
 const heading = (page: Page) => page.getByRole('heading', { level: 1 });
 const carryOn = (page: Page) => page.getByRole('button', { name: 'Continue' }).click();
@@ -38,19 +57,22 @@ test('a person signs in, agrees, reaches the application under their name, and s
   await page.goto(`${SHOP}/headers?order=7`);
   expect(new URL(page.url()).origin).toBe(ACCOUNTS);
   expect(await heading(page).textContent()).toBe('Sign in');
-  await lab.picture(page, '1-sign-in');
+  expect(await focused(page)).toBe('email');
+  await look(page, '1-sign-in');
   await enter(page, 'alice');
   expect(await heading(page).textContent()).toBe('Continue to Example Shop');
-  await lab.picture(page, '2-consent');
+  await look(page, '2-consent');
   await carryOn(page);
   await page.waitForURL(`${SHOP}/headers?order=7`);
   expect(await application(page)).toContain('x-goog-authenticated-user-email: accounts.google.com:alice@example.com');
   await page.goto(`${SHOP}/_gcp_iap/sign-out`);
   expect(await heading(page).textContent()).toBe('Sign out?');
-  await lab.picture(page, '3-sign-out');
+  await look(page, '3-sign-out');
   await page.getByRole('button', { name: 'Sign out' }).click();
   expect(await heading(page).textContent()).toBe('You are signed out');
-  await lab.picture(page, '4-signed-out');
+  // It is said of this site alone what is known of this site alone.
+  expect(await page.textContent('main')).toContain('This site does not know you any more');
+  await look(page, '4-signed-out');
   await page.goto(`${SHOP}/headers`);
   expect(await heading(page).textContent()).toBe('Sign in');
   await laptop.close();
@@ -81,7 +103,10 @@ test('a wrong password is told in words, and after many the right one does not h
   const alert = page.getByRole('alert').first();
   const words = await alert.textContent();
   expect(words).toContain('do not go together');
-  await lab.picture(page, '5-wrong-password');
+  const field = page.getByLabel('Password');
+  expect([await focused(page), await field.getAttribute('aria-invalid')]).toEqual(['password', 'true']);
+  expect(await page.locator(`#${await field.getAttribute('aria-describedby')}`).textContent()).toBe(words);
+  await look(page, '5-wrong-password');
   expect(await page.getByLabel('Email address').inputValue()).toBe('bob@example.com');
   for (let guess = 0; guess < 5; guess++) await enter(page, 'bob', `guess ${guess}`);
   await enter(page, 'bob');
@@ -107,8 +132,9 @@ test('who may not get in is told why and by whom, may come as another, and gets 
   await carryOn(page);
   await page.getByRole('heading', { name: "You don't have access" }).waitFor();
   expect(await page.textContent('main')).toContain('bob@example.com');
-  expect(await page.textContent('body')).toContain('support@example.com');
-  await lab.picture(page, '6-refused');
+  expect(await page.getByText('support@example.com').count()).toBe(1);
+  expect(await page.getByRole('link', { name: 'Sign in with another account' }).isVisible()).toBe(true);
+  await look(page, '6-refused');
   await lab.decide({
     bindings: lets([
       'group:operators@example.com',
@@ -139,7 +165,8 @@ test('a first password is changed on the way', async () => {
   await page.goto(`${SHOP}/headers`);
   await enter(page, 'carol');
   expect(await heading(page).textContent()).toBe('Choose a new password');
-  await lab.picture(page, '7-new-password');
+  expect(await focused(page)).toBe('before');
+  await look(page, '7-new-password');
   await page.getByLabel('Present password').fill('first password of carol');
   await page.getByLabel('New password', { exact: true }).fill('what carol has chosen');
   await page.getByLabel('New password again').fill('what carol has chosen');
@@ -159,7 +186,7 @@ test('an application that asks for a second proof has an authenticator app set u
   await page.goto(`${VAULT}/headers`);
   await enter(page, 'dave');
   expect(await heading(page).textContent()).toBe('Set up your authenticator app');
-  await lab.picture(page, '8-set-up-app');
+  await look(page, '8-set-up-app');
   secret = ((await page.locator('code').first().textContent()) ?? '').replaceAll(' ', '');
   await page.getByLabel('Six digits from the app').fill(code());
   await carryOn(page);
@@ -173,7 +200,8 @@ test('an application that asks for a second proof has an authenticator app set u
   await other.goto(`${SHOP}/headers`);
   await enter(other, 'dave');
   expect(await heading(other).textContent()).toBe('Enter your code');
-  await lab.picture(other, '9-code');
+  expect(await focused(other)).toBe('code');
+  await look(other, '9-code');
   await other.getByLabel('Code').fill(code(1));
   await carryOn(other);
   await other.waitForURL(`${SHOP}/headers`);
@@ -194,11 +222,11 @@ test('a passkey is added on the account page, and is enough to sign in', async (
   await page.goto(`${ACCOUNTS}/account`);
   await enter(page, 'alice');
   expect(await heading(page).textContent()).toBe('alice Example');
-  await lab.picture(page, '10-account');
+  await look(page, '10-account');
   await page.getByRole('button', { name: 'Add a passkey' }).click();
   await page.getByText('Your passkey is ready').waitFor();
   expect(await page.textContent('main')).toContain('Passkey made on Linux');
-  await lab.picture(page, '11-account-with-passkey');
+  await look(page, '11-account-with-passkey');
   await page.getByRole('button', { name: 'Sign out everywhere' }).click();
   await page.goto(`${SHOP}/headers`);
   expect(await heading(page).textContent()).toBe('Sign in');
@@ -207,6 +235,26 @@ test('a passkey is added on the account page, and is enough to sign in', async (
   expect(await application(page)).toContain('alice@example.com');
   await page.goto(`${VAULT}/headers`);
   await page.waitForURL(`${VAULT}/headers`);
+  await laptop.close();
+});
+
+test('what is looked for on every page is found on one that has it', async () => {
+  const laptop = await lab.laptop({ viewport: { width: 360, height: 740 } });
+  const page = await laptop.newPage();
+  await page.setContent(`<title></title><body style="background:#fff"><input name="a"><button style="height:20px"></button>
+    <p style="color:#888;width:900px">pale</p><input name="b" id="b" autocomplete="off" aria-describedby="none"><label for="b">B</label>`);
+  expect(await faultsOf(page)).toEqual([
+    'the page says no language',
+    'the page has no title',
+    'it has not one heading of the first level',
+    expect.stringMatching(/^it is 9\d\d px wide$/),
+    'the field a has no label',
+    'the field a does not say what it is for',
+    'the field b refers to nothing by none',
+    'a button or a link has no name',
+    ' is too low for a finger',
+    '"pale" stands out by 3.54 only',
+  ]);
   await laptop.close();
 });
 
@@ -224,7 +272,7 @@ test('everything but passkeys works without scripts', async () => {
   await page.getByLabel('New password again').fill('first password of alice');
   await page.getByRole('button', { name: 'Change password' }).click();
   expect(await page.getByRole('alert').first().textContent()).toContain('You have had that password before');
-  await lab.picture(page, '12-account-problem');
+  await look(page, '12-account-problem');
   await laptop.close();
 });
 
@@ -233,11 +281,11 @@ test('the pages fit a phone, and follow its colours', async () => {
   const page = await phone.newPage();
   await page.goto(`${SHOP}/headers`);
   expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-  await lab.picture(page, '13-phone-dark');
+  await look(page, '13-phone-dark');
   await enter(page, 'alice', 'wrong');
-  await lab.picture(page, '14-phone-dark-wrong');
+  await look(page, '14-phone-dark-wrong');
   await page.goto(`${SHOP}/_gcp_iap/callback?code=x&state=y`);
   expect(await heading(page).textContent()).toBe('This sign-in is over');
-  await lab.picture(page, '15-phone-over');
+  await look(page, '15-phone-over');
   await phone.close();
 });

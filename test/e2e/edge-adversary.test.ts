@@ -11,11 +11,14 @@ let lab: IapLab;
 
 /** Behind it stands a server that agrees to everything. */
 const AGREEING = 'agreeing.example.com';
+/** A host of ours on the site's front end. */
+const TUNNELS = 'tunnel.example.com';
 const SOURCE = '198.51.100.7';
 
 beforeAll(async () => {
   lab = await iapLab(
     protectedSite({
+      edgeHosts: [TUNNELS],
       routes: [
         {
           ...{ id: 'lab/urlMap/site', name: 'site', otherwise: { service: 'web' } },
@@ -165,12 +168,15 @@ test('an assertion that an application has seen opens nothing', async () => {
 test('the log has no query of our own addresses: codes and states of sign-ins stand there', async () => {
   await lab.curl(`${SITE}/_gcp_iap/callback?code=very-secret-code&state=very-secret-state`);
   await lab.curl('--http2', `${SITE}/_gcp_iap/callback?state=x&code=very-secret-code`);
+  for (const host of [TUNNELS, `${TUNNELS.toUpperCase()}:443`])
+    await lab.curl('-H', `host: ${host}`, `${SITE}/v4/reconnect?sid=very-secret-session&ack=0`);
   await lab.curl(`${SITE}/elsewhere?page=2`);
   const text = await eventually(
     () => readFile(lab.paths.log, 'utf8'),
     (it) => it.includes('elsewhere'),
   );
-  expect(text).toContain('/_gcp_iap/callback"');
+  expect(text).toContain('/_gcp_iap/callback - ');
+  expect(text).toContain('/v4/reconnect - ');
   const lines = text.split('\n').map(parseAccess);
   expect(lines.some((it) => it?.uri.endsWith('/elsewhere?page=2'))).toBe(true);
   expect(JSON.stringify(lines)).not.toContain('very-secret');

@@ -143,7 +143,7 @@ describe('the packet log of a network', () => {
     }
     const after = await until(observe, (it) => (it.values['lab/network/net']?.waiting ?? 1) === 0);
     expect(after.state).toBe('ready');
-    expect(after.values['lab/network/net']?.dropped).toBeGreaterThan(0);
+    expect(after.values['lab/network/net']?.lostMessages).toBeGreaterThan(0);
     expect((await machine.supervisor.status('ulogd.net.7'))?.pid).toBe(pid);
     const before = (await refusals()).length;
     await knock();

@@ -1,19 +1,24 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { GroupStatus } from '#control/groups/status.ts';
+import type { Revision } from '#control/store/store.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
 import { type Tries, triesOf } from '../fabric-lab.ts';
+import { type WatchedGroup, watchedGroup } from '../instance-group.ts';
 
 let lab: TestDeployment;
 let tries: Tries;
+let web: WatchedGroup;
 
 /** Answers with the name of its host, and says that it is unwell when told to be. */
 const server = `
       cat >/run/server.py <<'END'
-      import http.server, os, socket
+      import http.server, os, socket, time
       class Answer(http.server.BaseHTTPRequestHandler):
           protocol_version = 'HTTP/1.1'
           def do_GET(self):
+              if self.path == '/slow':
+                  open('/run/asked', 'w').close()
+                  time.sleep(4)
               well = self.path != '/healthz' or not os.path.exists('/run/unwell')
               body = (socket.gethostname() + '\\n').encode()
               self.send_response(200 if well else 500)
@@ -43,7 +48,8 @@ instanceTemplates:
     interfaces: [{ subnet: east }]
     startupScript: |${server}      echo ${said} >/run/said
 healthChecks:
-  well: { requestPath: /healthz, checkIntervalSec: 1, timeoutSec: 1, healthyThreshold: 2, unhealthyThreshold: 2 }
+  # Who is unwell says so; a machine that is busy for some seconds makes nobody unwell.
+  well: { requestPath: /healthz, checkIntervalSec: 3, timeoutSec: 3, healthyThreshold: 1, unhealthyThreshold: 3 }
 instanceGroups:
   web:
     template: host
@@ -64,10 +70,6 @@ instances:
 `;
 
 const CLIENT = 'balanced/client';
-const status = (): Promise<GroupStatus> =>
-  lab.client.get<GroupStatus>('/v1/projects/balanced/instanceGroups/web/instances');
-const names = async (): Promise<string[]> => (await status()).items.map((it) => it.name);
-const stable = (seconds = 120): Promise<GroupStatus> => eventually(status, (it) => it.stable, seconds);
 
 /** Asks all the time, a new connection for each request and one that is kept, until it is told to stop. Bounded. */
 const load = `
@@ -124,8 +126,9 @@ async function underLoad(
 beforeAll(async () => {
   lab = await startDeployment();
   tries = triesOf(lab);
+  web = watchedGroup(lab, 'balanced', 'web');
   await lab.apply(site());
-  await stable();
+  await web.stable();
 }, 600_000);
 
 afterAll(async () => {
@@ -134,7 +137,7 @@ afterAll(async () => {
 }, 120_000);
 
 test('a rolling restart with one host out at a time loses no request', async () => {
-  const before = await names();
+  const before = await web.names();
   const { ok, failed, by } = await underLoad(async () => {
     const { code, stderr } = await lab.vauban(
       'groups',
@@ -156,10 +159,10 @@ test('control dies in the middle of a rolling restart: it goes on to its end, an
   const { failed } = await underLoad(async () => {
     const begun = await lab.vauban('groups', 'rolling-restart', 'web', '--no-wait');
     expect(begun.code).toBe(0);
-    await eventually(status, (it) => it.roll?.left === 2, 60);
+    await eventually(web.status, (it) => it.roll?.left === 2, 60);
     spawnSync('s6-svc', ['-k', `${lab.deployment.scan}/vauban-control`]);
     await eventually(
-      () => status().catch(() => undefined),
+      () => web.status().catch(() => undefined),
       (it) => it?.stable === true && it.roll?.left === 0,
       180,
     );
@@ -168,38 +171,90 @@ test('control dies in the middle of a rolling restart: it goes on to its end, an
 }, 300_000);
 
 test('a new template replaces all hosts and loses no request', async () => {
-  const before = await names();
+  const before = await web.names();
   const { ok, failed, by } = await underLoad(async () => {
     await lab.apply(site({ said: 'two' }));
-    await stable(240);
+    await web.stable(240);
   });
   expect(failed).toEqual({});
   expect(ok).toBeGreaterThan(100);
-  const after = await names();
+  const after = await web.names();
   expect(after.filter((it) => before.includes(it))).toEqual([]);
   expect(by.toSorted()).toEqual([...before, ...after].toSorted());
+}, 300_000);
+
+test('with an extra host instead of one out of service, each is replaced only once its successor serves; no request is lost', async () => {
+  const before = await web.names();
+  const refused = await lab.vauban('groups', 'rolling-replace', 'web', '--max-unavailable', '0');
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('maxSurge')]);
+  const { ok, failed } = await underLoad(async () => {
+    const { code, stderr } = await lab.vauban(
+      'groups',
+      'rolling-replace',
+      'web',
+      '--max-unavailable',
+      '0',
+      '--max-surge',
+      '1',
+    );
+    expect([code, stderr]).toEqual([0, expect.stringContaining('draining')]);
+  });
+  expect(failed).toEqual({});
+  expect(ok).toBeGreaterThan(100);
+  expect((await web.names()).filter((it) => before.includes(it))).toEqual([]);
+  const { revisions } = await lab.client.get<{ revisions: Revision[] }>('/v1/revisions?limit=6');
+  const deeds = revisions.map((it) => /^group web (makes|deletes)/.exec(it.message)?.[1]);
+  expect(deeds.toReversed()).toEqual(['makes', 'deletes', 'makes', 'deletes', 'makes', 'deletes']);
 }, 300_000);
 
 test('growing and shrinking lose no request', async () => {
   const { failed } = await underLoad(async () => {
     await lab.vauban('groups', 'resize', 'web', '4');
-    await stable();
+    await web.stable();
     await lab.vauban('groups', 'resize', 'web', '2');
-    await stable();
+    await web.stable();
     await lab.vauban('groups', 'resize', 'web', '3');
-    await stable();
+    await web.stable();
   });
   expect(failed).toEqual({});
 }, 300_000);
 
 test('a host that says that it is unwell is recreated, and only that one; the reason is in the log', async () => {
-  const [bad = '', ...others] = await names();
+  const [bad = '', ...others] = await web.names();
   await tries.sh(`balanced/${bad}`, 'touch /run/unwell');
-  const sick = await eventually(status, (it) => it.items.some((one) => one.healthState === 'UNHEALTHY'), 60);
+  const sick = await eventually(web.status, (it) => it.items.some((one) => one.healthState === 'UNHEALTHY'), 60);
   expect(sick.items.find((it) => it.name === bad)?.lastError).toContain('it fails its health check: wrong status 500');
-  await eventually(names, (it) => !it.includes(bad), 90);
-  await stable();
-  expect(await names()).toEqual(expect.arrayContaining(others));
+  await eventually(web.names, (it) => !it.includes(bad), 90);
+  await web.stable();
+  expect(await web.names()).toEqual(expect.arrayContaining(others));
   const { stdout } = await lab.vauban('logs', 'read', 'protoPayload.methodName:"healInstance"', '-o', 'json');
   expect(stdout).toContain('wrong status 500');
+}, 240_000);
+
+test('a group that shrinks to nothing lets its hosts finish what they have; then it is deleted, as plan says', async () => {
+  const doomed = await web.names();
+  await tries.sh(
+    CLIENT,
+    `setsid sh -c "curl -s -o /dev/null -w '%{http_code}' http://${FRONT}/slow >/run/new; mv /run/new /run/slow" </dev/null >/dev/null 2>&1 &`,
+  );
+  await eventually(
+    () => Promise.all(doomed.map((it) => tries.sh(`balanced/${it}`, 'ls /run/asked 2>/dev/null || true'))),
+    (it) => it.includes('/run/asked'),
+    30,
+  );
+  expect((await lab.vauban('groups', 'resize', 'web', '0')).code).toBe(0);
+  await web.stable();
+  expect(await web.names()).toEqual([]);
+  const slow = await eventually(
+    () => tries.sh(CLIENT, 'cat /run/slow 2>/dev/null || true'),
+    (it) => it !== '',
+  );
+  expect(slow).toBe('200');
+  const bare = site().replace(/instanceGroups:[\s\S]*?backendServices:/, 'backendServices:');
+  const without = bare.replace('backends: [{ instanceGroup: web }]', 'backends: []');
+  const plan = await lab.client.post<{ resources: { meaning: string[] }[] }>('/v1/plan', {
+    files: [{ path: 'site.yaml', text: without }],
+  });
+  expect(plan.resources.flatMap((it) => it.meaning)).toContain('deletes group web');
+  await lab.apply(without);
 }, 240_000);

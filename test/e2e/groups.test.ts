@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { GroupStatus } from '#control/groups/status.ts';
 import type { Revision } from '#control/store/store.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
 import { answers, type Tries, triesOf } from '../fabric-lab.ts';
+import { type WatchedGroup, watchedGroup } from '../instance-group.ts';
 
 let lab: TestDeployment;
 let tries: Tries;
+let web: WatchedGroup;
 
 const site = ({ size = 3, said = 'one', action = 'REPLACE' } = {}) => `
 project: groups
@@ -29,16 +30,12 @@ instances:
   client: { zone: us-east1-b, interfaces: [{ subnet: east, address: 10.1.0.10 }] }
 `;
 
-const path = '/v1/projects/groups/instanceGroups/web/instances';
-const status = (): Promise<GroupStatus> => lab.client.get<GroupStatus>(path);
-const names = async (): Promise<string[]> => (await status()).items.map((it) => it.name);
-const stable = (seconds = 120): Promise<GroupStatus> => eventually(status, (it) => it.stable, seconds);
 const said = (name: string): Promise<string> =>
   tries.sh(`groups/${name}`, 'tr "\\n" " " </root/said 2>/dev/null || true').then((it) => it.trim());
 
 /** Every host answers the client under its own name. */
 async function allAnswer(): Promise<void> {
-  for (const name of await names()) {
+  for (const name of await web.names()) {
     await tries.listening(`groups/${name}`);
     expect(await tries.ask('groups/client', name)).toBe(`10.1.0.10 ${name}`);
   }
@@ -47,8 +44,9 @@ async function allAnswer(): Promise<void> {
 beforeAll(async () => {
   lab = await startDeployment();
   tries = triesOf(lab);
+  web = watchedGroup(lab, 'groups', 'web');
   await lab.apply(site());
-  await stable();
+  await web.stable();
 }, 600_000);
 
 afterAll(async () => {
@@ -58,7 +56,7 @@ afterAll(async () => {
 
 test('three hosts stand in three zones, answer by their names, and are listed with state and version', async () => {
   await allAnswer();
-  const { items } = await status();
+  const { items } = await web.status();
   expect(items.map((it) => it.zone).toSorted()).toEqual(['us-east1-b', 'us-east1-c', 'us-east1-d']);
   const { stdout } = await lab.vauban('groups', 'list-instances', 'web');
   expect(stdout.split('\n')[0]).toMatch(
@@ -70,7 +68,7 @@ test('three hosts stand in three zones, answer by their names, and are listed wi
 });
 
 test('a host whose first process is killed comes back by itself', async () => {
-  const [name = ''] = await names();
+  const [name = ''] = await web.names();
   const before = await said(name);
   await tries.sh(`groups/${name}`, 'kill -9 -1; kill -KILL 1; kill -SEGV 1; reboot -f').catch(() => {});
   await eventually(
@@ -79,28 +77,28 @@ test('a host whose first process is killed comes back by itself', async () => {
     (it) => it.startsWith(before) && it.length > before.length,
     60,
   );
-  await stable();
+  await web.stable();
   await allAnswer();
 });
 
 test('a group grows and shrinks; whoever stays keeps everything', async () => {
-  const before = await names();
+  const before = await web.names();
   expect((await lab.vauban('groups', 'resize', 'web', '4')).code).toBe(0);
-  await stable();
-  expect(await names()).toEqual(expect.arrayContaining(before));
+  await web.stable();
+  expect(await web.names()).toEqual(expect.arrayContaining(before));
   await allAnswer();
   expect((await lab.vauban('groups', 'resize', 'web', '3')).code).toBe(0);
-  await stable();
-  expect(await names()).toEqual(before);
+  await web.stable();
+  expect(await web.names()).toEqual(before);
   expect((await lab.vauban('get', 'instances')).stdout.match(/web-/g)).toHaveLength(3);
 });
 
 test('a rolling restart boots every host once, one at a time', async () => {
   const before = new Map<string, string>();
-  for (const name of await names()) before.set(name, await said(name));
+  for (const name of await web.names()) before.set(name, await said(name));
   const most = { away: 0 };
   const watch = setInterval(() => {
-    void status().then(({ items }) => {
+    void web.status().then(({ items }) => {
       most.away = Math.max(most.away, items.filter((it) => it.action !== 'NONE').length);
     });
   }, 100);
@@ -122,17 +120,17 @@ test('a rolling restart boots every host once, one at a time', async () => {
         (it) => it !== text,
       ),
     ).toBe(`${text} one`);
-  expect([...before.keys()]).toEqual(await names());
+  expect([...before.keys()]).toEqual(await web.names());
   // While one comes back the ones before it may still have to prove themselves; all of them are never away.
   expect(most.away).toBeLessThan(3);
   await allAnswer();
 });
 
 test('a rolling replacement gives new hosts without old files', async () => {
-  const before = await names();
+  const before = await web.names();
   await tries.sh(`groups/${before[0]}`, 'echo mine >/root/file');
   expect(await lab.vauban('groups', 'rolling-replace', 'web')).toMatchObject({ code: 0 });
-  const after = await names();
+  const after = await web.names();
   expect(after.filter((it) => before.includes(it))).toEqual([]);
   for (const name of after)
     expect(await tries.sh(`groups/${name}`, 'cat /root/file 2>/dev/null || echo none')).toBe('none');
@@ -146,10 +144,14 @@ test('plan tells what a changed template will do; control dies in the middle of 
   });
   expect(plan.resources.flatMap((it) => it.meaning)).toEqual(['replaces 3 hosts of group web, at most 1 at a time']);
   await lab.apply(newer);
-  await eventually(status, (it) => it.items.some((item) => item.current) && it.items.some((item) => !item.current), 60);
+  await eventually(
+    web.status,
+    (it) => it.items.some((item) => item.current) && it.items.some((item) => !item.current),
+    60,
+  );
   spawnSync('s6-svc', ['-k', `${lab.deployment.scan}/vauban-control`]);
   await eventually(
-    () => status().catch(() => undefined),
+    () => web.status().catch(() => undefined),
     (it) => it !== undefined,
     30,
   );
@@ -163,8 +165,8 @@ test('plan tells what a changed template will do; control dies in the middle of 
     (it) => it,
     30,
   );
-  await stable(180);
-  for (const name of await names()) {
+  await web.stable(180);
+  for (const name of await web.names()) {
     await tries.listening(`groups/${name}`);
     expect(await said(name)).toBe('two');
   }

@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../deployment.ts';
-import { FRONT, HOST, type IapLab, iapLab, lets, protectedSite, SITE, webService } from '../iap-lab.ts';
+import { goingOn, socketClient } from '../going-on.ts';
+import { type IapLab, iapLab, lets, protectedSite, SITE, webService } from '../iap-lab.ts';
 import { service } from '../proxy-lab.ts';
 
 /** What changes while people are at work, and what breaks. */
@@ -16,50 +16,14 @@ beforeAll(async () => {
 afterAll(() => lab?.remove(), 60_000);
 
 const everything = { services: [webService()], bindings: lets(['user:alice@example.com', 'user:bob@example.com']) };
-const children: ChildProcess[] = [];
+const { client, stop } = goingOn(() => lab);
 beforeAll(() => lab.decide(everything));
 afterEach(async () => {
-  for (const it of children.splice(0)) it.kill('SIGKILL');
+  stop();
   await lab.decide(everything);
 });
 
 const status = (...argv: string[]) => lab.curl('-o', '/dev/null', '-w', '%{http_code}', ...argv);
-
-/** A Node script where the clients are, that goes on; its lines can be waited for. */
-function client(source: string, ...argv: string[]) {
-  const space = `--net=/run/netns/${lab.machine.namespace('outside')}`;
-  const words = [space, process.execPath, '--input-type=module', '-', FRONT, HOST, ...argv];
-  const child = spawn('nsenter', words, { stdio: ['pipe', 'pipe', 'inherit'] });
-  children.push(child);
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
-    text += part;
-  });
-  child.stdin.end(source);
-  const lines = () => text.split('\n').filter((it) => it !== '');
-  return {
-    child,
-    lines,
-    said: (line: string) =>
-      eventually(
-        async () => lines(),
-        (it) => it.includes(line),
-      ),
-  };
-}
-
-const socketClient = `
-import { createHash, randomBytes } from 'node:crypto';
-import { request } from 'node:https';
-const [host, name, cookie] = process.argv.slice(2);
-const asked = request({ host, servername: name, port: 443, path: '/socket', rejectUnauthorized: false, headers: { host: name, cookie, connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': 13, 'sec-websocket-key': randomBytes(16).toString('base64') } });
-asked.on('response', (it) => { console.log('refused ' + it.statusCode); });
-asked.on('upgrade', (_, socket) => {
-  console.log('open');
-  socket.on('data', () => {}).on('error', () => {}).on('close', () => { console.log('closed'); process.exit(); });
-});
-asked.on('error', (it) => console.log('error ' + it.message));
-asked.end();`;
 
 /** Asks again and again over one connection; says each status that differs from the one before, and counts. */
 const steadyClient = `
@@ -82,22 +46,6 @@ for (;;) {
   if (said !== last) console.log(said);
   last = said;
 }`;
-
-const eventClient = `
-import { request } from 'node:https';
-const [host, name, cookie] = process.argv.slice(2);
-const asked = request({ host, servername: name, port: 443, path: '/events?count=1000', rejectUnauthorized: false, headers: { host: name, cookie, accept: 'text/event-stream' } }, (it) => {
-  it.once('data', () => console.log('open')).on('data', () => {}).on('error', () => {}).on('close', () => { console.log('closed'); process.exit(); });
-});
-asked.on('error', (it) => console.log('error ' + it.message));
-asked.end();`;
-
-const event2Client = `
-import { connect } from 'node:http2';
-const [host, name, cookie] = process.argv.slice(2);
-const session = connect('https://' + host, { servername: name, rejectUnauthorized: false });
-const stream = session.request({ ':path': '/events?count=1000', ':authority': name, cookie, accept: 'text/event-stream' });
-stream.once('data', () => console.log('open')).on('data', () => {}).on('error', () => {}).on('close', () => { console.log('closed'); process.exit(); });`;
 
 const grpcClient = `
 import { connect } from 'node:http2';
@@ -138,32 +86,6 @@ describe('a change is in force on sessions that live, within a second', () => {
     expect(await status('-b', other, `${SITE}/`)).toBe('200');
     const asked = (await lab.logged('decision')).slice(before).filter((it) => it['verdict'] === 'allow');
     expect(asked).toEqual([]);
-  });
-
-  test('a WebSocket is closed when its session ends, and others stay', async () => {
-    const [one, other] = [lab.signIn(), lab.signIn()];
-    const [first, second] = [client(socketClient, one), client(socketClient, other)];
-    await Promise.all([first.said('open'), second.said('open')]);
-    await lab.curl('-b', one, `${SITE}/_gcp_iap/clear_login_cookie`);
-    await first.said('closed');
-    expect(second.lines()).toEqual(['open']);
-    expect(await lab.health()).toMatchObject({ values: { lab: { lasting: 1 } } });
-  });
-
-  test('a WebSocket is closed when the role is taken away, and one of somebody else stays', async () => {
-    const [first, second] = [client(socketClient, lab.signIn()), client(socketClient, lab.signIn('bob@example.com'))];
-    await Promise.all([first.said('open'), second.said('open')]);
-    await lab.decide({ bindings: lets(['user:bob@example.com']) });
-    await first.said('closed');
-    expect(second.lines()).toEqual(['open']);
-  });
-
-  test('event streams end with their session, over HTTP/1.1 and HTTP/2', async () => {
-    const cookie = lab.signIn();
-    const streams = [client(eventClient, cookie), client(event2Client, cookie)];
-    await Promise.all(streams.map((it) => it.said('open')));
-    await lab.curl('-b', cookie, `${SITE}/_gcp_iap/clear_login_cookie`);
-    await Promise.all(streams.map((it) => it.said('closed')));
   });
 
   test('gRPC calls pass, and each is asked about', async () => {

@@ -1,25 +1,30 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { haproxyEngine } from '#engines/haproxy/driver.ts';
 import type { HaproxyInput } from '#engines/haproxy/input.ts';
 import { processesOf } from '#engines/haproxy/process.ts';
 import { runningServers } from '#engines/haproxy/takeup.ts';
+import { pkiEngine } from '#engines/pki/driver.ts';
+import { pkiPaths } from '#engines/pki/paths.ts';
+import { authority, server as ofServer } from '#engines/pki/pki.fixture.ts';
 import { eventually } from '../deployment.ts';
 import {
   certificate,
   check,
   FRONT,
   hosts,
-  type Load,
   type ProxyLab,
   proxyLab,
+  type Running,
   server,
   service,
   site,
 } from '../proxy-lab.ts';
 
 let lab: ProxyLab;
-let load: { stop(): Promise<Load> };
+let load: Running;
 let worker: number | undefined;
 
 const web = (fields: Partial<HaproxyInput['services'][number]> = {}, more: Partial<HaproxyInput> = {}): HaproxyInput =>
@@ -56,7 +61,7 @@ beforeEach(async () => {
   );
   worker = (await processesOf(lab.paths))?.worker;
   load = lab.load();
-  await sleep(300);
+  await load.started;
 });
 
 /** Every change is made under load, and no request may notice. */
@@ -84,7 +89,7 @@ test('a server is added without a reload, and gets requests only when it is well
   expect(servers['10.1.0.13']).toBeGreaterThan(0);
   expect(await reloaded()).toBe(false);
   load = lab.load();
-  await sleep(300);
+  await load.started;
 });
 
 test('a server is removed without a reload, after it has finished what it had', async () => {
@@ -97,6 +102,41 @@ test('a server is removed without a reload, after it has finished what it had', 
     () => lab.look().then(names),
     (it) => it.join() === 's11',
   );
+  expect(await reloaded()).toBe(false);
+});
+
+test('a certificate that an authority of the project issues is shown, and renewed without a reload', async () => {
+  const id = 'sslcertificate.example';
+  const names = ['example.com', '*.example.com'];
+  const issue = (more: readonly string[]) =>
+    pkiEngine.apply(lab.machine, authority([{ ...ofServer({ id }), names: [...names, ...more] }]), undefined);
+  const issued = { authority: 'lab.vpn', id };
+  const wanted = web({}, { certificates: [{ id: 'lab/sslCertificate/example', name: 'example', names, issued }] });
+  const place = pkiPaths(lab.machine, 'lab.vpn');
+  const shown = async () => {
+    const to = ['--noproxy', '*', '--cacert', place.certificate, '--resolve', `*:443:${FRONT}`];
+    const { stdout } = await lab.outside(['curl', '-sS', ...to, '-w', '%{http_code} %{certs}', 'https://example.com/']);
+    return (
+      /200/.test(stdout) &&
+      new X509Certificate(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/.exec(stdout)?.[0] ?? '').serialNumber
+    );
+  };
+  const own = () => new X509Certificate(readFileSync(place.issued(id).certificate)).serialNumber;
+  const due = () =>
+    haproxyEngine.due?.(lab.machine, { id: 'haproxy/lab', engine: 'haproxy', owners: [], needs: [], input: wanted });
+  // Nothing is in force before it is issued.
+  await expect(lab.hold(wanted)).rejects.toThrow('has not issued it');
+  await issue([]);
+  await lab.hold(wanted);
+  expect(await shown()).toBe(own());
+  expect(await due()).toBeUndefined();
+  const former = own();
+  await issue(['www.example.com']);
+  expect(own()).not.toBe(former);
+  expect(await due()).toContain('example');
+  await lab.hold(wanted);
+  expect(await shown()).toBe(own());
+  expect(await due()).toBeUndefined();
   expect(await reloaded()).toBe(false);
 });
 
@@ -131,7 +171,7 @@ test('a server that does not finish in time is cut off when draining is over', a
   );
   expect(await slow).not.toBe('200');
   load = lab.load();
-  await sleep(300);
+  await load.started;
 });
 
 test('weights and addresses change without a reload', async () => {
@@ -151,7 +191,7 @@ test('weights and addresses change without a reload', async () => {
   expect(Object.keys(servers)).toEqual(['10.1.0.13']);
   expect(await reloaded()).toBe(false);
   load = lab.load();
-  await sleep(300);
+  await load.started;
 });
 
 test('drain, maint and ready hold until they are changed back, over a reload and a crash', async () => {
@@ -173,7 +213,7 @@ test('drain, maint and ready hold until they are changed back, over a reload and
     (it) => it === 'drain',
   );
   load = lab.load();
-  await sleep(300);
+  await load.started;
   await lab.steer('web/s11', 'maint');
   expect(await of()).toBe('maint');
   expect((await lab.look()).details?.['lab/backendService/web/s11']).toBe('switched off (maint)');
@@ -227,11 +267,16 @@ test('certificates are renewed, added and taken away without a reload', async ()
 });
 
 test('a reload loses no request, and the old worker ends', async () => {
+  const before = await lab.look();
   for (const timeout of [11, 12, 13]) {
     await lab.hold(web({ timeout }));
     await sleep(200);
   }
   expect(await reloaded()).toBe(true);
+  // What counts has begun again, and says so: totals go on from there.
+  const seen = await lab.look();
+  expect(seen.epoch).not.toBe(before.epoch);
+  expect(seen.counters).toContain('requests');
   const { requests, failures } = await load.stop();
   expect(failures).toEqual([]);
   expect(requests).toBeGreaterThan(100);
@@ -240,7 +285,7 @@ test('a reload loses no request, and the old worker ends', async () => {
     (it) => it === 0,
   );
   load = lab.load();
-  await sleep(300);
+  await load.started;
 });
 
 test('a server that was known to be ill is not taken for well after a reload', async () => {
@@ -258,7 +303,7 @@ test('a server that was known to be ill is not taken for well after a reload', a
   expect(servers['10.1.0.11']).toBeUndefined();
   expect((await lab.look()).details?.['lab/backendService/web']).toMatch(/1 of 2 healthy\. s11: wrong status 503/);
   load = lab.load();
-  await sleep(300);
+  await load.started;
 });
 
 test('a certificate that has run out, or begins later, is refused when it is new, and named when it is in use', async () => {

@@ -22,6 +22,7 @@ instances:
     image: debian-11
     tags: [web, north]
     metadata: { colour: blue }
+    accessScopes: [compute-ro]
     interfaces: [{ subnet: office-east, address: 10.1.0.20, externalAddress: front }, { subnet: back-east, address: 172.16.5.20 }]
     startupScript: |
       curl -s -H 'Metadata-Flavor: Google' http://metadata.google.internal/computeMetadata/v1/instance/name >/run/at-boot
@@ -70,6 +71,19 @@ print(ask('nobody.c.names.internal'), ask('www.example.org'), ask('99.0.1.10.in-
 
 test('the metadata server is there before the first startup script asks it', async () => {
   expect(await tries.sh('names/server', 'cat /run/at-boot')).toBe('server');
+});
+
+test('a host finds its account and scopes as the cloud shows them; a token is refused, and it says why', async () => {
+  const base = 'instance/service-accounts';
+  const email = /^default\/\n(?<email>\d+-compute@developer\.gserviceaccount\.com)\/\n 200$/.exec(
+    await metadata(`${base}/`),
+  )?.groups?.['email'];
+  expect(email).toBeDefined();
+  expect(await metadata(`${base}/default/email`)).toBe(`${email} 200`);
+  expect(await metadata(`${base}/default/scopes`)).toBe('https://www.googleapis.com/auth/compute.readonly\n 200');
+  expect(await metadata(`${base}/default/token`)).toMatch(/^no token is given out here: .* 403$/s);
+  const bare = `curl -s -H 'Metadata-Flavor: Google' http://metadata.google.internal/computeMetadata/v1/${base}/`;
+  expect(await tries.sh('names/client', bare)).toBe('');
 });
 
 test('a host reads about itself, and only with the header', async () => {

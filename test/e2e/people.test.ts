@@ -23,6 +23,7 @@ const internal: SlapdInput = {
     person('dave', { subject: '14', mustChangePassword: true }),
     { ...withoutPassword, name: 'erin', subject: '15', email: 'erin@example.com' },
     person('frank', { subject: '16' }),
+    person('gina', { subject: '17' }),
   ],
   groups: [
     { name: 'operators', email: 'operators@example.com', displayName: 'Operators', members: ['alice'], groups: [] },
@@ -139,6 +140,41 @@ describe('passwords', () => {
     for (let guess = 0; guess < 4; guess++)
       expect(await accounts.verify({ ...all, email, password: `guess ${guess}` })).toEqual(wrong);
     expect(await accounts.verify({ ...all, email, password: 'first password of bob' })).toEqual(wrong);
+  });
+
+  /** What some reader takes for `gina@example.com`, and another does not. */
+  const spellings = [
+    ...['Gina@Example.COM', ' gina@example.com', 'gina@example.com ', 'gina @example.com', 'gina@ example.com'],
+    ...[
+      'gina@example.com\t',
+      'gina@example.com\n',
+      'gina@example.com\0',
+      'g\u0131na@example.com',
+      'g\u0130na@example.com',
+    ],
+    ...['\uff47ina@example.com', 'gina@example\u3002com', 'gina@ex\u00adample.com', '\u200bgina@example.com'],
+    ...['gi\u0301na@example.com', 'g\u00edna@example.com', '\ud800gina@example.com', '\ufeffgina@example.com', 'gina'],
+    ...['gina@example.com.', 'gina@example.com)(mail=*', 'gin*@example.com', '*', '(', ')', '\\67ina@example.com', ''],
+    ...['uid=gina,ou=people,dc=lab,dc=internal', 'mail=gina@example.com', '"gina"@example.com', 'gina+x@example.com'],
+  ];
+
+  test('of one account are guessed under one count, however its address is spelled', async () => {
+    const right = 'first password of gina';
+    // Whether a spelling stands for the account: never more than one lock, and never an answer of its own.
+    for (const email of spellings) {
+      const { outcome } = await accounts.verify({ ...all, email, password: right });
+      expect.soft([email, outcome]).not.toEqual([email, 'away']);
+    }
+    const same: string[] = [];
+    for (const email of spellings)
+      if ((await accounts.verify({ ...all, email, password: right })).outcome === 'right') same.push(email);
+    expect(same).toContain('Gina@Example.COM');
+    for (let guess = 0; guess < 4; guess++)
+      await accounts.verify({ ...all, email: same[guess % same.length] ?? '', password: `guess ${guess}` });
+    for (const email of ['gina@example.com', ...spellings]) {
+      const { outcome } = await accounts.verify({ ...all, email, password: right });
+      expect.soft([email, outcome]).toEqual([email, 'refused']);
+    }
   });
 
   test('take the same work, whoever is guessed: known, unknown, disabled, locked or without a password', async () => {

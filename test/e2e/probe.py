@@ -3,7 +3,9 @@
 send:    reads `tag source destination protocol sport dport` per line, sends each packet once, with the tag as payload.
 receive: prints `ready`, collects tags of packets that come in, prints them all once its standard input ends.
 serve:   answers TCP connections to a port with what they say, until its standard input ends;
-         with `chatty` it also says something by itself all the time.
+         with `chatty` it also says something by itself all the time, with `named` it says who they are.
+proxy:   takes over TCP connections at a port of 127.0.0.1 and answers with where they wanted to go.
+dial:    connects to an address and port from its standard input, prints `open`, `refused`, `unreachable` or `silence`.
 talk:    connects to an address and port, says each line that it reads and prints the answer, or `silence` after 1 s.
 """
 
@@ -69,9 +71,15 @@ def serve():
             peer.sendall(b".")
             time.sleep(0.05)
 
+    def name(peer):
+        while peer.recv(4096):
+            peer.sendall(peer.getpeername()[0].encode())
+
+    answer = chat if "chatty" in sys.argv else name if "named" in sys.argv else echo
+
     def accept():
         while True:
-            threading.Thread(target=chat if "chatty" in sys.argv else echo, args=(server.accept()[0],), daemon=True).start()
+            threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     print("ready", flush=True)
@@ -90,4 +98,39 @@ def talk():
             print("silence", flush=True)
 
 
-{"send": send, "receive": receive, "serve": serve, "talk": talk}[sys.argv[1]]()
+def proxy():
+    import threading
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT
+    server.bind(("127.0.0.1", int(sys.argv[2])))
+    server.listen()
+
+    def take(peer):
+        while peer.recv(4096):
+            peer.sendall(("%s:%d" % peer.getsockname()).encode())
+
+    def accept():
+        while True:
+            threading.Thread(target=take, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    print("ready", flush=True)
+    sys.stdin.read()
+
+
+def dial():
+    import errno
+    print("ready", flush=True)
+    for line in sys.stdin:
+        address, port = line.split()
+        try:
+            socket.create_connection((address, int(port)), 1).close()
+            print("open", flush=True)
+        except ConnectionRefusedError:
+            print("refused", flush=True)
+        except OSError as error:
+            print("silence" if error.errno in (None, errno.ETIMEDOUT) else "unreachable", flush=True)
+
+
+{"proxy": proxy, "dial": dial, "send": send, "receive": receive, "serve": serve, "talk": talk}[sys.argv[1]]()

@@ -1,4 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exec } from '#vpn/exec.ts';
 import { eventually } from '../deployment.ts';
 import { type ForeignProvider, foreignProvider } from '../foreign-provider.ts';
 import { type Browser, type SignInLab, signInLab, wordsOf } from '../sign-in-lab.ts';
@@ -247,3 +251,51 @@ test('with an internal consent screen only our own pages lead in', async () => {
   const page = await through(lab.browser());
   expect(page.url.host).toBe('accounts.example');
 });
+
+test('a person signs in on the command line by it: browser, secret, another token without the person, and out again', async () => {
+  const folder = mkdtempSync(`${tmpdir()}/vauban-login-`);
+  const put = (name: string, text: string, mode = 0o600): string => {
+    writeFileSync(`${folder}/${name}`, text, { mode });
+    return `${folder}/${name}`;
+  };
+  const browser = put(
+    'browser',
+    `#!/bin/sh\ncurl -sk -m 10 -L -c ${folder}/jar -b ${folder}/jar "$1" > /dev/null\n`,
+    0o755,
+  );
+  const vauban = async (...argv: string[]) => {
+    const env = [`XDG_CONFIG_HOME=${folder}`, `BROWSER=${browser}`, 'NO_COLOR=1', `VAUBAN_STATE=${folder}/none`];
+    const program = [process.execPath, '--disable-warning=ExperimentalWarning', 'src/main/cli.ts'];
+    return exec(['env', ...env, ...program, ...argv]);
+  };
+  try {
+    const place = ['--issuer', partner.issuer, '--client-id', 'command-line'];
+    const trust = ['--trusted-certificates', put('authority.pem', authority)];
+    const secret = ['--client-secret-file', put('secret', 'what the file says\n')];
+    const wrong = await vauban('login', ...place, ...trust, '--client-secret-file', put('wrong', 'something else'));
+    expect([wrong.code, wrong.stderr]).toEqual([
+      expect.any(Number),
+      expect.stringContaining('the sign-in is not accepted'),
+    ]);
+    expect(wrong.code).not.toBe(0);
+    expect((await vauban('login', ...place, ...secret)).stderr).toContain('--trusted-certificates');
+    const done = await vauban('login', ...place, ...trust, ...secret);
+    expect([done.stderr, done.stdout]).toEqual([expect.anything(), 'Signed in as zoe@partner.example.\n']);
+    const login = JSON.parse(readFileSync(`${folder}/vauban/login.json`, 'utf8')) as Record<string, string>;
+    // As if it were over: another one is fetched for the same sign-in.
+    const [head = '', body = '', tail = ''] = (login['idToken'] ?? '').split('.');
+    const claims = { ...(JSON.parse(Buffer.from(body, 'base64url').toString()) as object), exp: 1 };
+    const stale = [head, Buffer.from(JSON.stringify(claims)).toString('base64url'), tail].join('.');
+    writeFileSync(`${folder}/vauban/login.json`, JSON.stringify({ ...login, idToken: stale }));
+    const fresh = await vauban('print-identity-token');
+    expect(fresh.stderr).toBe('');
+    expect(decodeJwt(fresh.stdout.trim())).toMatchObject({
+      ...{ iss: partner.issuer, aud: 'command-line', email: 'zoe@partner.example' },
+    });
+    expect((await vauban('logout')).stdout).toBe('Signed out zoe@partner.example.\n');
+    expect(partner.asked.at(-1)).toMatch(/revocation/);
+    expect(await vauban('whoami')).toMatchObject({ stdout: '' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 60_000);

@@ -1,5 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { readdirSync, renameSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { block, documentedCertificate } from '../certificates.ts';
+import { curlSignIn } from '../curl-sign-in.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
 import { answers, type Tries, triesOf } from '../fabric-lab.ts';
 
@@ -79,16 +83,8 @@ afterAll(async () => {
 
 const outside = (script: string) => tries.sh('shop/outside', script);
 
-/** Goes all the way with cookies, as a browser would; gives what is shown at the end. */
 const signIn = (jar: string, email: string, password: string) =>
-  outside(`
-    visit() { curl -sk -m 10 -L -c ${jar} -b ${jar} -o /tmp/page -w '%{url_effective}' "$@"; }
-    send() { at=$1; shift; visit -H "Origin: https://accounts.shop.internet" -H 'Sec-Fetch-Site: same-origin' "$@" "$at"; }
-    at=$(visit https://${FRONT}/)
-    at=$(send "$at/password" --data-urlencode 'email=${email}' --data-urlencode 'password=${password}')
-    if grep -q '/consent"' /tmp/page; then at=$(send "$at/consent" -d ''); fi
-    echo "$at"; sed 's/<style>.*<.style>//; s/<[^>]*>/ /g' /tmp/page
-  `);
+  outside(curlSignIn({ application: `https://${FRONT}/`, accounts: 'accounts.shop.internet', jar, email, password }));
 
 test('the sign-in pages have a name on the internet, and a certificate that hosts trust', async () => {
   const found = await outside('curl -sS -m 10 https://accounts.shop.internet/.well-known/openid-configuration');
@@ -99,6 +95,35 @@ test('the sign-in pages have a name on the internet, and a certificate that host
     authorization_response_iss_parameter_supported: true,
   });
 });
+
+test('a certificate of the deployment’s authority is renewed by itself before it ends, without a revision', async () => {
+  const at = `${lab.deployment.hostState}/authority`;
+  const [issued] = readdirSync(`${at}/issued`).filter((it) => it.endsWith('.crt') && it.includes('accounts'));
+  const place = `${at}/issued/${issued}`;
+  const shown = async () =>
+    new X509Certificate(
+      await outside(`echo | openssl s_client -connect accounts.shop.internet:443 2>/dev/null | openssl x509`),
+    );
+  const before = await shown();
+  const process = () =>
+    execFileSync('s6-svstat', ['-o', 'pid', `${lab.deployment.scan}/proxy.shop`], { encoding: 'utf8' });
+  const revisions = async () => (await lab.client.get<{ revisions: object[] }>('/v1/revisions')).revisions.length;
+  const former = [process(), await revisions()];
+  // As it will be a year from now: the same names, and thirty days to go.
+  const key = place.replace(/crt$/, 'key');
+  const request = ['x509', '-x509toreq', '-in', place, '-key', key, '-copy_extensions', 'copy', '-out', `${place}.csr`];
+  const sign = ['x509', '-req', '-in', `${place}.csr`, '-CA', `${at}/authority.crt`, '-CAkey', `${at}/authority.key`];
+  execFileSync('openssl', request, { stdio: 'ignore' });
+  const short = ['-days', '30', '-copy_extensions', 'copy', '-out', `${place}.short`];
+  execFileSync('openssl', [...sign, ...short], { stdio: 'ignore' });
+  renameSync(`${place}.short`, place);
+  const after = await eventually(shown, (it) => it.fingerprint256 !== before.fingerprint256, 90);
+  expect(Date.parse(after.validTo) - Date.now()).toBeGreaterThan(300 * 86_400_000);
+  expect(after.checkHost('accounts.shop.internet')).toBeDefined();
+  expect([process(), await revisions()]).toEqual(former);
+  // Who trusted the one before trusts this one.
+  expect(await outside('curl -sS -m 10 -o /dev/null -w %{http_code} https://accounts.shop.internet/jwks')).toBe('200');
+}, 180_000);
 
 test('as the document has it: the address answers HTTP/2 302 to the sign-in', async () => {
   const answer = await outside(`curl -kvi -m 10 https://${FRONT}/ 2>&1`);

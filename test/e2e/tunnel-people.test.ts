@@ -1,14 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { SignJWT } from 'jose';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LogEntry } from '#core/log.ts';
 import { block, selfSigned } from '../certificates.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
-import { triesOf } from '../fabric-lab.ts';
+import { echoes, triesOf } from '../fabric-lab.ts';
+import { gcloud, hasGcloud } from '../gcloud.ts';
 import { Refused, StrictClient } from '../relay-client.ts';
 
 /** The tunnel as people and programs use it from outside: over the load balancer, by role binding. */
@@ -72,23 +73,7 @@ instances:
   server:
     zone: us-east1-b
     interfaces: [{ subnet: web-east, address: 10.8.0.10 }]
-    startupScript: |
-      cat >/run/echo.py <<'END'
-      import socket, threading
-      def serve(c):
-          while True:
-              b = c.recv(65536)
-              if not b: break
-              c.sendall(b)
-      s = socket.socket()
-      s.bind(('', 9000))
-      s.listen(50)
-      while True:
-          c, peer = s.accept()
-          threading.Thread(target=serve, args=(c,)).start()
-      END
-      setsid python3 /run/echo.py </dev/null >/dev/null 2>&1 &
-  other: { zone: us-east1-b, interfaces: [{ subnet: web-east, address: 10.8.0.11 }] }
+    startupScript: |${echoes(9000)}  other: { zone: us-east1-b, interfaces: [{ subnet: web-east, address: 10.8.0.11 }] }
 sslCertificates:
   tunnel:
     certificate: ${block(own.certificate, 6)}
@@ -193,6 +178,59 @@ test('tokens that are none, of others or for others are refused', async () => {
   const forged = `${head}.${body}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
   for (const token of ['nonsense', 'a.b.c', forged, await tokenOf('deployer', 'https://elsewhere.example')])
     expect(await refusal(client(token))).toMatchObject({ status: 401 });
+});
+
+describe.skipIf(!hasGcloud)('gcloud as it is, where it is installed: Debian has no package of it', () => {
+  const internet = () => `/run/netns/vb-${lab.deployment.id}.internet`;
+  const as = async (name: string) =>
+    gcloud({
+      ...{ folder: `${folder}/gcloud`, namespace: internet(), project: 'people', token: await tokenOf(name) },
+      ...{ authority: own.certificate, hosts: { 'tunnel.cloudproxy.app': FRONT } },
+    });
+  const words = (port: number, how: string) => [
+    ...['compute', 'start-iap-tunnel', 'server', String(port), how],
+    ...['--zone=us-east1-b', '--project=people'],
+  ];
+  const there = (...argv: string[]) =>
+    spawnSync('nsenter', [`--net=${internet()}`, ...argv], { encoding: 'utf8', timeout: 60_000 }).stdout;
+
+  test('start-iap-tunnel carries bytes both ways on its standard input, as ssh’s ProxyCommand has it', async () => {
+    const bytes = randomBytes(300_000);
+    const echoed = await (await as('deployer')).exchange(
+      bytes,
+      (it) => it.length >= bytes.length,
+      ...words(9000, '--listen-on-stdin'),
+    );
+    expect(echoed.stdout.equals(bytes), echoed.stderr).toBe(true);
+    const ssh = await (await as('operator')).exchange(
+      'SSH-2.0-somebody\r\n',
+      (it) => it.includes('\n'),
+      ...words(22, '--listen-on-stdin'),
+    );
+    expect(ssh.stdout.toString('latin1'), ssh.stderr).toMatch(/^SSH-2\.0-/);
+  }, 120_000);
+
+  test('it makes a port of the host a port here', async () => {
+    const tool = await as('deployer');
+    try {
+      tool.start(...words(9000, '--local-host-port=127.0.0.1:4711'));
+      await eventually(
+        async () => there('ss', '-Hltn', 'sport = :4711'),
+        (it) => it.trim() !== '',
+        60,
+      );
+      const echo = `const it = require('node:net').connect(4711, '127.0.0.1', () => it.write('through gcloud')); it.on('data', (said) => { console.log(String(said)); process.exit(); });`;
+      expect(there(process.execPath, '-e', echo)).toBe('through gcloud\n');
+    } finally {
+      tool.stop();
+    }
+  }, 120_000);
+
+  test('it says why somebody is refused who has not the role', async () => {
+    const refused = await (await as('stranger')).exchange('', () => true, ...words(9000, '--listen-on-stdin'));
+    expect(refused.stdout.toString()).toBe('');
+    expect(refused.stderr).toMatch(/403 .*may not open a tunnel to server: No role binding names you/);
+  }, 120_000);
 });
 
 test('a role that is taken back ends the tunnel within a moment, and says why', async () => {

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { Duplex, PassThrough } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runTunnel, type TunnelRoute } from '#client/tunnel.ts';
+import { breakableLine, localEnd } from '../breakable-line.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
-import { triesOf } from '../fabric-lab.ts';
+import { echoes, triesOf } from '../fabric-lab.ts';
 import { StrictClient } from '../relay-client.ts';
 
 /** Hosts without an address outside, reached through the identity-aware TCP tunnel. */
@@ -15,32 +14,6 @@ import { StrictClient } from '../relay-client.ts';
 let lab: TestDeployment;
 let folder: string;
 const closing: (() => void)[] = [];
-
-const ECHO = `
-      cat >/run/echo.py <<'END'
-      import socket, threading
-      def serve(c):
-          while True:
-              b = c.recv(65536)
-              if not b: break
-              c.sendall(b)
-          c.close()
-      def who(c, peer):
-          c.sendall(peer[0].encode())
-          c.close()
-      def listen(port, answer):
-          s = socket.socket()
-          s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-          s.bind(('', port))
-          s.listen(50)
-          while True:
-              c, peer = s.accept()
-              threading.Thread(target=answer, args=(c, peer)).start()
-      threading.Thread(target=listen, args=(9000, lambda c, peer: serve(c))).start()
-      threading.Thread(target=listen, args=(9001, who)).start()
-      END
-      setsid python3 /run/echo.py </dev/null >/dev/null 2>&1 &
-`;
 
 interface SiteOptions {
   readonly sources?: string;
@@ -68,7 +41,7 @@ instances:
       #! /bin/bash
       sudo apt-get update
       sudo apt-get -qq -y install nginx
-${ECHO}`;
+${echoes(9000)}`;
 
 const HOST = 'tunnels/server';
 const BASE = '/v1/projects/tunnels/instances/server/tunnel';
@@ -92,33 +65,11 @@ afterAll(async () => {
 const token = (): string => readFileSync(`${lab.deployment.apiFolder}/admin.token`, 'utf8').trim();
 const authority = (): string => readFileSync(`${lab.deployment.apiFolder}/server.crt`, 'utf8');
 
-/** TCP between the command line and the API that the test can break. */
+/** Between the command line and the API. */
 async function breakable() {
-  const pairs = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const onward = connect(lab.settings.port, '127.0.0.1');
-    for (const [one, other] of [
-      [socket, onward],
-      [onward, socket],
-    ] as const) {
-      pairs.add(one);
-      one.on('error', () => {});
-      one.on('close', () => {
-        pairs.delete(one);
-        other.destroy();
-      });
-      one.pipe(other);
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cut = (): void => {
-    for (const it of pairs) it.resetAndDestroy();
-  };
-  closing.push(() => {
-    cut();
-    server.close();
-  });
-  return { port: (server.address() as { port: number }).port, cut };
+  const line = await breakableLine(lab.settings.port);
+  closing.push(line.close);
+  return line;
 }
 
 const routeTo = (port: number, target = 9000, bearer = token()): TunnelRoute => ({
@@ -128,26 +79,6 @@ const routeTo = (port: number, target = 9000, bearer = token()): TunnelRoute => 
   authority: authority(),
   name: `server port ${target}`,
 });
-
-/** A local end that a test writes into and reads from. */
-function localEnd() {
-  const [input, output] = [new PassThrough(), new PassThrough()];
-  const chunks: Buffer[] = [];
-  let got = 0;
-  const listeners: ((got: number) => void)[] = [];
-  output.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    got += chunk.length;
-    for (const listener of listeners) listener(got);
-  });
-  return {
-    duplex: Duplex.from({ readable: input, writable: output }),
-    input,
-    text: () => Buffer.concat(chunks),
-    got: () => got,
-    onBytes: (listener: (got: number) => void) => listeners.push(listener),
-  };
-}
 
 const retry = { first: 50, most: 300, giveUp: 60_000 };
 
