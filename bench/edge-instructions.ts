@@ -20,12 +20,15 @@ import { Agent, request } from 'node:https';
 const [host, name, cookie, count] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 let good = 0;
-for (let at = 0; at < Number(count); at++) await new Promise((done) => {
+const one = () => new Promise((done) => {
   request({ agent, host, servername: name, port: 443, path: '/', rejectUnauthorized: false, headers: { host: name, cookie, 'user-agent': 'bench', accept: '*/*' } }, (answer) => {
     if (answer.statusCode === 200) good++;
     answer.resume().on('end', done);
   }).on('error', done).end();
 });
+// The first questions may take the decision service, and HAProxy under callgrind, too long.
+for (let at = 0; at < 20 && good === 0; at++) await one();
+for (good = 0; good < Number(count); ) { const before = good; await one(); if (good === before) break; }
 console.log(good);`;
 
 /** The load balancer as it is configured, but alone, with one thread, and under callgrind. */
@@ -55,7 +58,8 @@ async function instructionsOf(lab: IapLab, cookie: string, count: number): Promi
       [process.execPath, '--input-type=module', '-', FRONT, HOST, cookie, String(count)],
       { namespace: 'outside', stdin: client, timeout: 300_000 },
     );
-    if (Number(stdout) < count) throw new Error(`only ${stdout.trim()} of ${count} requests were answered`);
+    if (Number.parseInt(stdout, 10) < count)
+      throw new Error(`only ${stdout.trim()} of ${count} requests were answered`);
   } finally {
     child.kill('SIGTERM');
     await new Promise((done) => child.once('exit', done));

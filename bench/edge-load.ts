@@ -14,7 +14,7 @@ export interface Load {
   /** Name that is asked for. */
   readonly host: string;
   readonly path: string;
-  /** Header values; wrk takes them by turns, h2load the first. */
+  /** Header values; each connection of wrk's keeps to one, as browsers' do, and all of h2load's to the first. */
   readonly cookies: readonly string[];
   readonly version: Version;
   readonly seconds: number;
@@ -74,7 +74,7 @@ export async function put(load: Load): Promise<Result> {
   };
   try {
     await writeFile(list, load.cookies.join('\n'));
-    const lines = `local c={} local n=0 for l in io.lines("${list}") do c[#c+1]=l end\nrequest=function() n=n+1 return wrk.format("GET","${load.path}",{Host="${load.host}",Cookie=c[n%#c+1]}) end\n`;
+    const lines = `local c={} for l in io.lines("${list}") do c[#c+1]=l end\nlocal n=0 setup=function(t) n=n+1 t:set("id",n) end\nrequest=function() return wrk.format("GET","${load.path}",{Host="${load.host}",Cookie=c[id%#c+1]}) end\n`;
     await writeFile(script, lines);
     const measured = load.version === 'h2' ? await withH2load(load, run, log) : await withWrk(load, run, script);
     return { ...measured, cost: (used / (measured.perSecond * load.seconds)) * 1e6 };
@@ -97,7 +97,7 @@ const units: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3, KB: 1
 
 async function withWrk(load: Load, run: Run, script: string): Promise<Measured> {
   const url = `${load.plain === true ? 'http' : 'https'}://${load.address}:${load.port}${load.path}`;
-  const stdout = await run(['wrk', '-t1', '-c32', '--latency', `-d${load.seconds}s`, '-s', script, url]);
+  const stdout = await run(['wrk', '-t16', '-c32', '--latency', `-d${load.seconds}s`, '-s', script, url]);
   const failed =
     /Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[0] ??
     /Socket errors: connect (?!0, read 0, write 0, timeout 0).*/.exec(stdout)?.[0];

@@ -111,7 +111,7 @@ const line = (name: string, ...columns: string[]): void =>
   console.log(`${name.padEnd(32)}${columns.map((it, at) => it.padStart(at === 0 ? 20 : 11)).join('')}`);
 
 function print(version: Version, path: Path, slices: Slices): void {
-  console.log(`\n${version === 'h1' ? 'HTTP/1.1, wrk -c32' : 'HTTP/2, h2load -c16 -m4'}, ${bodies[path]} bytes`);
+  console.log(`\n${version === 'h1' ? 'HTTP/1.1, wrk -t16 -c32' : 'HTTP/2, h2load -c16 -m4'}, ${bodies[path]} bytes`);
   const middle = (list: readonly Slice[], of: (it: Slice) => number): number => spread(list.map(of)).middle;
   const counted = [...slices].map(([{ name }, all]) => {
     const quiet = all.filter((it) => it.quiet);

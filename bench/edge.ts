@@ -15,6 +15,9 @@ const slices = Number(process.argv[2] ?? 6);
 const seconds = Number(process.argv[3] ?? 3);
 const counts = process.argv[4] !== 'no';
 
+/** Instructions in user space that HAProxy may take for one request with the identity-aware proxy on. */
+const BUDGET = 90_000;
+
 /** Nothing is protected: then HAProxy has no rule of the identity-aware proxy at all. */
 const bareSite = () => protectedSite({ services: [service('web')] });
 
@@ -51,6 +54,8 @@ try {
     console.log(
       `instructions a request: ${Math.round(with_)} with, ${Math.round(without)} without: ${(with_ / without).toFixed(2)}`,
     );
+    const over = Math.round(with_ - BUDGET);
+    console.log(`budget of ${BUDGET}: ${over <= 0 ? `met, ${-over} to spare` : `NOT met, ${over} too many`}`);
   }
 } finally {
   await guarded.remove();

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FirewallInput, FirewallRule } from '#engines/firewall/input.ts';
 import { numberRules } from '#engines/firewall/numbers.ts';
-import type { FirewallLab } from '../test/firewall-lab.ts';
+import type { TestMachine } from '../test/machine.ts';
+import { shorewall } from './shorewall-peer.ts';
 
 /** Another firewall, holding the same policy in the lab's router. */
 export interface Peer {
   readonly name: string;
   /** From nothing to in force. */
-  load(input: FirewallInput): Promise<void>;
+  load(lines: readonly Line[]): Promise<void>;
   /** One more rule, the way its own tool does it. */
   change(): Promise<void>;
   unload(): Promise<void>;
@@ -23,11 +24,12 @@ export interface Peers {
 }
 
 /** One line of a peer's policy: all that either of them can say in one rule. */
-interface Line {
+export interface Line {
   readonly action: FirewallRule['action'];
   readonly protocol: string;
   readonly ports: string;
   readonly source: string;
+  readonly destination: string;
 }
 
 /** The policy line by line, the first that matches wins. */
@@ -41,7 +43,7 @@ export function linesOf({ rules }: FirewallInput): readonly Line[] {
           sources.map((source): Line => {
             const [from, to] = range ?? [];
             const text = from === undefined ? '' : from === to ? `${from}` : `${from}:${to}`;
-            return { action, protocol: String(protocol), ports: text, source };
+            return { action, protocol: String(protocol), ports: text, source, destination: target };
           }),
         ),
       ),
@@ -55,7 +57,11 @@ const patience = 180_000;
  * A copy of this machine's file system in a mount namespace of its own: what is installed and written there is gone with
  * it. The machine itself is not touched.
  */
-export async function peersIn(lab: FirewallLab): Promise<Peers> {
+export async function peersIn(
+  machine: TestMachine,
+  router: string,
+  wanted: readonly PeerName[] = ['firewalld', 'ufw'],
+): Promise<Peers> {
   const folder = await mkdtemp(join(tmpdir(), 'vbt-peers-'));
   const root = `${folder}/root`;
   const script = `
@@ -70,13 +76,14 @@ export async function peersIn(lab: FirewallLab): Promise<Peers> {
   if (ready === undefined) throw new Error('no file system of its own for the peers');
   const enter = ['nsenter', '--target', String(holder.pid), '--mount', '--root', '--wdns=/'];
   const inside: Inside = {
-    lab,
+    machine,
+    router,
     started: [],
     enter,
     async sh(command, stdin) {
       const argv = [...enter, 'sh', '-c', command];
-      const options = { namespace: 'v', timeout: patience, ...(stdin === undefined ? {} : { stdin }) };
-      const { code, stdout, stderr } = await lab.machine.exec(argv, options);
+      const options = { namespace: router, timeout: patience, ...(stdin === undefined ? {} : { stdin }) };
+      const { code, stdout, stderr } = await machine.exec(argv, options);
       if (code !== 0) throw new Error(`${command.slice(0, 60)}: ${(stderr || stdout || `code ${code}`).slice(-300)}`);
       return stdout;
     },
@@ -86,19 +93,28 @@ export async function peersIn(lab: FirewallLab): Promise<Peers> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const packages = 'DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends firewalld ufw dbus';
+    const install = 'DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends';
+    const packages = `${install} ${wanted.join(' ')} dbus`;
     // The network of the lab leads nowhere, so this one runs in the machine's own.
-    const { code, stderr } = await lab.machine.exec([...enter, 'sh', '-c', packages], { timeout: patience });
-    if (code !== 0) throw new Error(`firewalld and ufw cannot be installed: ${stderr.slice(-300)}`);
+    const { code, stderr } = await machine.exec([...enter, 'sh', '-c', packages], { timeout: patience });
+    if (code !== 0) throw new Error(`${wanted.join(' and ')} cannot be installed: ${stderr.slice(-300)}`);
   } catch (error) {
     await end();
     throw error;
   }
-  return { list: [firewalld(inside), ufw(inside)], end };
+  return { list: wanted.map((it) => known[it](inside)), end };
 }
 
-interface Inside {
-  readonly lab: FirewallLab;
+/** By the name of their package. */
+const known = { firewalld, ufw, shorewall } as const;
+
+export type PeerName = keyof typeof known;
+
+/** A copy of the file system, and the namespace that forwards. */
+export interface Inside {
+  readonly machine: TestMachine;
+  /** Namespace that forwards. */
+  readonly router: string;
   readonly started: ChildProcess[];
   readonly enter: readonly string[];
   sh(command: string, stdin?: string): Promise<string>;
@@ -112,8 +128,8 @@ async function ended(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-function start({ lab, enter, started }: Inside, words: readonly string[]): ChildProcess {
-  const argv = [`--net=/run/netns/${lab.machine.namespace('v')}`, ...enter, ...words];
+function start({ machine, router, enter, started }: Inside, words: readonly string[]): ChildProcess {
+  const argv = [`--net=/run/netns/${machine.namespace(router)}`, ...enter, ...words];
   const child = spawn('nsenter', argv, { stdio: 'ignore', cwd: '/' });
   started.push(child);
   return child;
@@ -138,15 +154,15 @@ function firewalld(inside: Inside): Peer {
       ...lines.map(
         (it, at) =>
           `<rule priority="${Math.floor((at / lines.length) * 32_000) + 1}" family="ipv4"><source address="${it.source}"/>` +
-          `<destination address="${target}"/>${matchOf(it)}<${actions[it.action]}/></rule>\n`,
+          `<destination address="${it.destination}"/>${matchOf(it)}<${actions[it.action]}/></rule>\n`,
       ),
       '</policy>\n',
     ].join('');
   const answers = async (): Promise<boolean> => (await sh('firewall-cmd --state 2>&1 || true')).includes('running');
   return {
     name: 'firewalld',
-    async load(input) {
-      await sh('cat >/etc/firewalld/policies/bench.xml', xml(linesOf(input)));
+    async load(lines) {
+      await sh('cat >/etc/firewalld/policies/bench.xml', xml(lines));
       if (!(await sh('ls /run/dbus')).includes('system_bus_socket')) {
         start(inside, ['dbus-daemon', '--system', '--nofork', '--nopidfile']);
         for (let tries = 0; tries < 50 && !(await sh('ls /run/dbus')).includes('socket'); tries++) await pause(100);
@@ -172,22 +188,22 @@ function firewalld(inside: Inside): Peer {
 }
 
 function ufw({ sh }: Inside): Peer {
-  const ruleOf = ({ action, protocol, ports, source }: Line): string => {
+  const ruleOf = ({ action, protocol, ports, source, destination }: Line): string => {
     const match = ports === '' ? '' : ports.includes(':') ? `-m multiport --dports ${ports} ` : `--dport ${ports} `;
     const named = protocol === 'all' ? 'any' : protocol;
     return [
-      `### tuple ### route:${action} ${named} ${ports === '' ? 'any' : ports} ${target} any ${source} in`,
-      `-A ufw-user-forward ${protocol === 'all' ? '' : `-p ${protocol} `}${match}-d ${target} -s ${source} -j ${action === 'allow' ? 'ACCEPT' : 'DROP'}\n`,
+      `### tuple ### route:${action} ${named} ${ports === '' ? 'any' : ports} ${destination} any ${source} in`,
+      `-A ufw-user-forward ${protocol === 'all' ? '' : `-p ${protocol} `}${match}-d ${destination} -s ${source} -j ${action === 'allow' ? 'ACCEPT' : 'DROP'}\n`,
     ].join('\n');
   };
   return {
     name: 'ufw',
-    async load(input) {
+    async load(lines) {
       const file = '/etc/ufw/user.rules';
       // As installed it says nothing about where the rules end, as ufw itself writes it, it does.
       const [head = '', rest = ''] = (await sh(`cat ${file}`)).split('### RULES ###');
       const tail = rest.split('### END RULES ###').at(-1) ?? '';
-      const rules = linesOf(input).map(ruleOf).join('\n');
+      const rules = lines.map(ruleOf).join('\n');
       await sh(`cat >${file}`, `${head}### RULES ###\n\n${rules}\n### END RULES ###${tail}`);
       await sh('ufw --force enable');
     },

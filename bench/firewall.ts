@@ -9,24 +9,16 @@ import { firewallEngine } from '#engines/firewall/driver.ts';
 import type { FirewallInput } from '#engines/firewall/input.ts';
 import { renderRemoval, renderWhole } from '#engines/firewall/render.ts';
 import { type FirewallLab, firewallLab, type Sent } from '../test/firewall-lab.ts';
+import { conntrackOnly, sink } from './baselines.ts';
 import { allowedPackets, connectionCostOf, connectionsOf, costOf, speakFromEverywhere } from './firewall-cost.ts';
-import { type Peers, peersIn } from './firewall-peers.ts';
+import { linesOf, type Peers, peersIn } from './firewall-peers.ts';
 import { estate, estateInput } from './firewall-rules.ts';
+import { spread } from './spread.ts';
 
 const rounds = Number(process.argv[2] ?? 3);
 const sizes = (process.argv[3] ?? '10,1000,10000').split(',').map(Number);
 const target = 'lab/instance/a';
 const timeout = 300_000;
-
-const conntrackOnly = `table inet baseline
-delete table inet baseline
-table inet baseline { chain forward { type filter hook forward priority filter; policy drop;
-  ct state vmap { established : accept, related : accept, invalid : drop }
-  accept
-}; }
-`;
-
-const sink = 'table ip sink { chain pre { type filter hook prerouting priority -400; policy drop; }; }\n';
 
 async function nft(lab: FirewallLab, text: string, namespace = 'v'): Promise<number> {
   const began = performance.now();
@@ -34,12 +26,6 @@ async function nft(lab: FirewallLab, text: string, namespace = 'v'): Promise<num
   if (code !== 0) throw new Error(stderr.slice(0, 1000));
   return performance.now() - began;
 }
-
-const spread = (values: readonly number[], digits = 2): string => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [low = 0, middle = 0, high = 0] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
-  return `${middle.toFixed(digits)} [${low.toFixed(digits)}-${high.toFixed(digits)}]`;
-};
 
 const variantsOf = (input: FirewallInput) => ({
   lookups: renderWhole(compile(input)),
@@ -118,7 +104,7 @@ async function comparePeers(lab: FirewallLab, peers: Peers, input: FirewallInput
   for (const peer of peers.list) {
     try {
       const began = performance.now();
-      await peer.load(input);
+      await peer.load(linesOf(input));
       const loaded = performance.now() - began;
       const times: number[] = [];
       for (let round = 0; round < rounds; round++) {
@@ -202,7 +188,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 try {
   if (process.argv[4] !== 'alone') {
-    peers = await peersIn(lab).catch((error: unknown) => {
+    peers = await peersIn(lab.machine, 'v').catch((error: unknown) => {
       console.log(`firewalld, ufw: not compared: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     });
