@@ -78,6 +78,8 @@ export function triesOf(lab: TestDeployment): Tries {
       await eventually(
         () => sh(host, `ss -Hltn "sport = :${port}"`),
         (text) => text !== '',
+        // It may have to be installed first.
+        120,
       );
     },
   };

@@ -2,6 +2,15 @@ import { mays } from '#control/rights/matrix.ts';
 import { failureCodes, tunnelStates } from '#engines/strongswan/status.ts';
 import { choice, type Json, list, map, object, text, time, whole } from './json-schema.ts';
 
+const direction = object({
+  bitsPerSecond: { ...whole, description: 'The mean over the time that it was looked at.' },
+  packetsPerSecond: whole,
+  bytes: { ...whole, description: 'Since the interface was made.' },
+  packets: whole,
+  errors: whole,
+  dropped: { ...whole, description: 'By the interface itself; what rules drop is not among them.' },
+});
+
 /** What is answered about gateways, tunnels, and people who come in through them. */
 export const gatewayAnswers: Readonly<Record<string, Json>> = {
   Gateways: object({
@@ -98,6 +107,20 @@ export const gatewayAnswers: Readonly<Record<string, Json>> = {
     ),
     before: { ...map(whole), description: 'Packets of what comes before the rules, such as management, by name.' },
     implicit: { ...map(whole), description: 'Packets that were dropped without a rule, by reason.' },
+  }),
+  Interfaces: object({
+    items: list(
+      object(
+        {
+          name: { ...text, description: 'What policies call it; `sslvpn` and `ipsec` are those of tunnels.' },
+          device: { ...text, description: 'What the kernel calls it.' },
+          external: { type: 'boolean' },
+          up: { type: 'boolean', description: 'Switched on, and with a cable.' },
+          addresses: list(text),
+        },
+        { mtu: { ...whole, description: 'Bytes.' }, received: direction, sent: direction },
+      ),
+    ),
   }),
   GatewayRoutes: object({
     items: list(

@@ -7,6 +7,7 @@ import {
   DisconnectRequest,
   ExportQuery,
   GatewaysQuery,
+  InterfacesQuery,
   IpsecQuery,
   MaintenanceRequest,
   ProfileRequest,
@@ -39,6 +40,9 @@ export const gatewayRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   },
   '/v1/projects/{project}/gateways/{name}/connections': {
     get: { summary: 'Connections that cross a gateway', query: ConnectionsQuery, answers: ok('Connections') },
+  },
+  '/v1/projects/{project}/gateways/{name}/interfaces': {
+    get: { summary: 'What the interfaces of a gateway carry now', query: InterfacesQuery, answers: ok('Interfaces') },
   },
   '/v1/projects/{project}/gateways/{name}/routes': {
     get: { summary: 'What a gateway routes by, and where each route comes from', answers: ok('GatewayRoutes') },

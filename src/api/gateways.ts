@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, Hono } from 'hono';
 import { namedConnections } from '#control/gateways/connections.ts';
+import { interfacesOf } from '#control/gateways/interfaces.ts';
 import { type NetworkPart, networkOf } from '#control/gateways/network.ts';
 import { rulesStatus } from '#control/gateways/rules.ts';
 import { type GatewayStatus, gatewayStatus, gatewaysNamed } from '#control/gateways/status.ts';
@@ -10,6 +11,8 @@ import { filterId } from '#engines/filter/assemble.ts';
 import type { Connections } from '#engines/filter/connections.ts';
 import { gatewayServiceId } from '#engines/gateway-service/assemble.ts';
 import { keepalivedId } from '#engines/keepalived/assemble.ts';
+import { namespaceId } from '#engines/namespace/assemble.ts';
+import type { InterfaceTraffic } from '#engines/namespace/interfaces.ts';
 import { routingId } from '#engines/routing/assemble.ts';
 import { filterPolicy } from '#kinds/filter-policy/kind.ts';
 import { gateway } from '#kinds/gateway/kind.ts';
@@ -18,7 +21,14 @@ import { gatewayCluster } from '#kinds/gateway-cluster/kind.ts';
 import { gatewayNamespace } from '#kinds/network/fabric.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
-import { ConnectionsQuery, CutRequest, GatewaysQuery, MaintenanceRequest, RoleRequest } from './requests.ts';
+import {
+  ConnectionsQuery,
+  CutRequest,
+  GatewaysQuery,
+  InterfacesQuery,
+  MaintenanceRequest,
+  RoleRequest,
+} from './requests.ts';
 import { missing } from './resources.ts';
 import { needs } from './steps.ts';
 
@@ -90,6 +100,17 @@ export function gatewayRoutes(parts: ApiParts): Hono<Env> {
       return (await host.ask({ artifact: filterOf(found), question: 'connections', detail })) as Connections;
     };
     return context.json(await namedConnections(found, names, { user, ask }));
+  });
+
+  app.get('/projects/:project/gateways/:name/interfaces', async (context) => {
+    const { seconds } = parsedBy(InterfacesQuery, context.req.query());
+    const found = await one(context);
+    const traffic = await host.ask({
+      artifact: namespaceId(gatewayNamespace(found.project, found.name)),
+      question: 'interfaces',
+      detail: JSON.stringify({ seconds: Number(seconds) }),
+    });
+    return context.json({ items: interfacesOf(found, traffic as readonly InterfaceTraffic[], control.snapshot) });
   });
 
   app.get('/projects/:project/gateways/:name/routes', async (context) => {

@@ -57,6 +57,14 @@ export const GatewaysQuery = z.strictObject({
   name: z.string().max(63).optional().describe('One gateway, or the members of a cluster.'),
 });
 
+export const InterfacesQuery = z.strictObject({
+  seconds: z
+    .string()
+    .regex(/^([1-9]|[12]\d|30)$/, 'not a whole number from 1 to 30')
+    .default('1')
+    .describe('How long to look: throughput is the mean over that time.'),
+});
+
 const Email = z
   .string()
   .max(64)

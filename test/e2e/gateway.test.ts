@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { GatewayInterface } from '#control/gateways/interfaces.ts';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
 import { answers, type Tries, triesOf } from '../fabric-lab.ts';
 import { GatewayLab } from '../gateway-lab.ts';
@@ -127,6 +128,31 @@ test('a host with a public address of its own has it in both directions, and nob
 test('a port outside leads to another one inside, and no other port is open', async () => {
   expect(await ask('outside', '147.135.161.153', 8080)).toBe(`${OUTSIDE} intranet`);
   expect(await code('outside', '147.135.161.153', 80)).toBe('28');
+});
+
+test('interfaces tell what they carry now and have carried, with the addresses that they have', async () => {
+  const interfaces = async (...more: string[]) =>
+    JSON.parse((await lab.vauban('gateway', 'interfaces', 'edge', ...more, '-o', 'json')).stdout) as GatewayInterface[];
+  const before = await interfaces();
+  expect(before.map((it) => [it.name, it.up, it.external])).toEqual([
+    ['ext', true, true],
+    ['lan', true, false],
+    ['dmz', true, false],
+  ]);
+  expect(before[0]?.addresses).toContain('147.135.161.153/29');
+  const asking = tries.sh('office/intranet', `ping -q -i 0.05 -c 100 -s 1000 -W 1 ${OUTSIDE}`);
+  const during = await interfaces('--seconds', '3');
+  expect(await asking).toContain(' 0% packet loss');
+  const [ext, lan, dmz] = during;
+  // Some of a hundred packets of 1,042 bytes fall into the time that was looked at, and go through.
+  for (const way of [lan?.received, lan?.sent, ext?.received, ext?.sent])
+    expect(way?.bitsPerSecond).toBeGreaterThan(8000);
+  expect(dmz?.received?.bitsPerSecond).toBeLessThan(8000);
+  const after = await interfaces();
+  const came = (after[1]?.received?.bytes ?? 0) - (before[1]?.received?.bytes ?? 0);
+  expect(came).toBeGreaterThanOrEqual(100 * 1042);
+  expect((await lab.vauban('gateway', 'interfaces', 'edge')).stdout).toMatch(/^lan +lan +up +\d.* 10\.200\.0\.1\/16/m);
+  expect((await lab.vauban('gateway', 'interfaces', 'edge', '--seconds', '60')).stderr).toContain('from 1 to 30');
 });
 
 test('inside, the published server answers at its public address and port, too', async () => {

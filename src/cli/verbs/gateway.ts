@@ -1,8 +1,11 @@
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { NamedConnection, NamedConnections } from '#control/gateways/connections.ts';
+import type { GatewayInterface } from '#control/gateways/interfaces.ts';
 import type { RuleStatus, RulesStatus } from '#control/gateways/rules.ts';
 import type { GatewayStatus } from '#control/gateways/status.ts';
+import type { Direction } from '#engines/namespace/interfaces.ts';
 import type { EffectiveRoute } from '#engines/routing/routes.ts';
+import { bitRate, bytes } from '#lib/quantity.ts';
 import { count } from '#lib/text.ts';
 import { type Cli, projectOf, type Target } from '../context.ts';
 import { targetAliases, targetFlags } from '../flags.ts';
@@ -108,6 +111,20 @@ const rules = buildCommand({
   },
 });
 
+const text = (brief: string, placeholder: string) =>
+  ({ kind: 'parsed', parse: String, optional: true, brief, placeholder }) as const;
+const number = (brief: string, placeholder: string) =>
+  ({
+    kind: 'parsed',
+    optional: true,
+    brief,
+    placeholder,
+    parse: (it: string): number => {
+      if (!/^\d{1,5}$/.test(it)) throw new SyntaxError('not a number');
+      return Number(it);
+    },
+  }) as const;
+
 const end = (address: string, port: number | undefined): string =>
   port === undefined ? address : `${address}:${port}`;
 
@@ -127,6 +144,45 @@ const connectionsTable: TableOf<NamedConnection> = {
     { title: 'BYTES', value: (it) => String(it.bytes) },
   ],
 };
+
+const rate = ({ received, sent }: GatewayInterface, way: 'received' | 'sent'): string =>
+  received === undefined || sent === undefined ? '' : bitRate({ received, sent }[way].bitsPerSecond);
+const inTotal = (it: Direction | undefined): string => (it === undefined ? '' : bytes(it.bytes));
+const both = ({ received, sent }: GatewayInterface, what: 'errors' | 'dropped'): string =>
+  received === undefined || sent === undefined ? '' : String(received[what] + sent[what]);
+
+const interfacesTable: TableOf<GatewayInterface> = {
+  name: (it) => it.name,
+  empty: 'It has no interfaces.',
+  columns: [
+    { title: 'NAME', value: (it) => it.name },
+    { title: 'DEVICE', value: (it) => it.device },
+    { title: 'STATE', value: (it) => (it.received === undefined ? 'missing' : it.up ? 'up' : 'down') },
+    { title: 'IN', value: (it) => rate(it, 'received') },
+    { title: 'OUT', value: (it) => rate(it, 'sent') },
+    { title: 'RECEIVED', value: (it) => inTotal(it.received) },
+    { title: 'SENT', value: (it) => inTotal(it.sent) },
+    { title: 'ERRORS', value: (it) => both(it, 'errors') },
+    { title: 'DROPPED', value: (it) => both(it, 'dropped') },
+    { title: 'ADDRESSES', value: (it) => it.addresses.join(',') },
+  ],
+};
+
+const interfaces = buildCommand({
+  docs: { brief: 'Show what the interfaces of a gateway carry now: throughput, bytes, errors, drops' },
+  parameters: {
+    flags: { ...listing.flags, seconds: number('How long to look, 1 to 30 (default 1)', 'seconds') },
+    aliases: listing.aliases,
+    positional: oneGateway,
+  },
+  async func(this: Cli, flags: Listing & { readonly seconds?: number }, name: string) {
+    const { client, path } = await apiOf(this, flags, name);
+    const { items } = await client.get<{ items: GatewayInterface[] }>(`${path}/interfaces`, {
+      seconds: flags.seconds?.toString(),
+    });
+    printList(this, flags.output, items, interfacesTable);
+  },
+});
 
 const routesTable: TableOf<EffectiveRoute> = {
   name: (it) => `${it.destination} ${it.via ?? it.interface ?? ''}`,
@@ -151,20 +207,6 @@ const routes = buildCommand({
     printList(this, flags.output, items, routesTable);
   },
 });
-
-const text = (brief: string, placeholder: string) =>
-  ({ kind: 'parsed', parse: String, optional: true, brief, placeholder }) as const;
-const number = (brief: string, placeholder: string) =>
-  ({
-    kind: 'parsed',
-    optional: true,
-    brief,
-    placeholder,
-    parse: (it: string): number => {
-      if (!/^\d{1,5}$/.test(it)) throw new SyntaxError('not a number');
-      return Number(it);
-    },
-  }) as const;
 
 const which = {
   user: text('Only those from and to this person, who has signed in to the SSL VPN or at the captive portal', 'email'),
@@ -263,8 +305,8 @@ export const gatewayRoutes = (machine: Readonly<Record<'backup' | 'restore', Ver
   buildRouteMap<string, Cli>({
     routes: {
       ...machine,
-      ...{ status, rules, routes, connections, cut, switch: switchOver, maintenance, hasync, ennetwork },
+      ...{ status, interfaces, rules, routes, connections, cut, switch: switchOver, maintenance, hasync, ennetwork },
       update: rollingUpdate,
     },
-    docs: { brief: 'Gateways: health, rules with hits, routes, connections, switch-over, hasync, update' },
+    docs: { brief: 'Gateways: health, throughput, rules with hits, routes, connections, switch-over, hasync, update' },
   });

@@ -3,6 +3,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Client } from '#client/client.ts';
 import type { ConnectedPerson } from '#control/vpn/people.ts';
 import { Problem } from '#core/problem.ts';
+import { bytes } from '#lib/quantity.ts';
 import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { fileFlag, formatFlag, targetAliases, targetFlags } from '../flags.ts';
 import { type Format, printList, type TableOf } from '../output.ts';
@@ -20,13 +21,6 @@ const emailParameter = { brief: 'Email address of the person', parse: String, pl
 async function apiOf(cli: Cli, flags: Target): Promise<{ readonly client: Client; readonly path: string }> {
   const client = clientOf(cli, flags);
   return { client, path: `/v1/projects/${await projectOf(cli, client, flags)}/sslVpnServers` };
-}
-
-const sizes = ['B', 'KB', 'MB', 'GB', 'TB'];
-
-function bytes(value: number): string {
-  const power = value < 1000 ? 0 : Math.min(sizes.length - 1, Math.floor(Math.log10(value) / 3));
-  return `${(value / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${sizes[power]}`;
 }
 
 const table: TableOf<ConnectedPerson> = {

@@ -6,6 +6,7 @@ import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { borrow, giveBack } from './borrowed.ts';
 import { NamespaceInput } from './input.ts';
+import { askInterfaces } from './interfaces.ts';
 
 /** Network namespaces: the walls of the fabric. Equal to `ip netns add`, so `ip netns` lists them. */
 export const namespaceEngine = defineEngine<NamespaceInput>({
@@ -73,6 +74,12 @@ export const namespaceEngine = defineEngine<NamespaceInput>({
       ...(up ? {} : { detail: 'the network namespace is gone' }),
       values: {},
     };
+  },
+
+  async ask(machine, held, { question, detail }) {
+    if (question === 'interfaces') return askInterfaces(machine, { id: held.id, namespace: held.input.name, detail });
+    const message = `nothing is known of ${question}`;
+    throw new Problem('INVALID_REQUEST', { at: held.id, message, fix: 'Ask for interfaces.' });
   },
 });
 
