@@ -24,8 +24,8 @@ export interface TestDeployment {
   /** Runs a program inside an instance. */
   inside(instance: string, ...argv: string[]): Promise<Ended>;
   leftovers(): readonly Leftover[];
-  /** Takes everything away, state included. */
-  remove(): Promise<void>;
+  /** Takes everything away, state included, and returns what `vauban down` had to say about it: nothing, if all went well. */
+  remove(): Promise<readonly string[]>;
 }
 
 export interface Ended {
@@ -59,9 +59,11 @@ export async function startDeployment(environment: Readonly<Record<string, strin
   shareWithTests(state);
   const deployment = deploymentAt(state);
   const settings = { host: '127.0.0.1', port: await freePort() };
-  const remove = async (): Promise<void> => {
-    await takeDown(deployment, { purge: true, say: () => {} });
+  const remove = async (): Promise<readonly string[]> => {
+    const told: string[] = [];
+    await takeDown(deployment, { purge: true, say: (it) => told.push(it) });
     rmSync(state, { recursive: true, force: true });
+    return told;
   };
   const client = await bringUp({ deployment, settings, say: () => {}, environment }).catch(async (error: unknown) => {
     await remove();

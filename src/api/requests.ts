@@ -121,7 +121,10 @@ export const CutRequest = z
     port: z.int().min(0).max(65_535).optional().describe('Destination port.'),
     rule: RuleKey.optional(),
   })
-  .refine((it) => Object.keys(it).length > 0, 'name at least one of user, source, destination, protocol, port and rule')
+  .refine((it) => Object.keys(it).length > 0, {
+    message: 'it does not say which connections',
+    params: { fix: 'Name at least one of user, source, destination, protocol, port and rule.' },
+  })
   .refine((it) => it.rule === undefined || Object.keys(it).length === 1, {
     message: 'a rule is cut as a whole: it cannot be narrowed',
     params: { fix: 'Name either the rule, or parts of the connections.' },

@@ -90,6 +90,9 @@ function rowsOf(project: string, seen: Seen | undefined): string[][] {
 const isOutside = ({ spec }: Named): boolean =>
   (spec['interfaces'] as readonly { readonly network?: string }[] | undefined)?.[0]?.network === 'internet';
 
+const isOnSegment = ({ spec }: Named): boolean =>
+  (spec['interfaces'] as readonly { readonly segment?: string }[] | undefined)?.[0]?.segment !== undefined;
+
 /** "pair-1 and pair-2 share 10.0.0.1". */
 function membersOf({ spec }: Named): string {
   const { members, addresses } = spec as {
@@ -124,8 +127,9 @@ function suggestions({ projects, deployment }: Standing, seen: Seen | undefined)
   const outside = seen.instances.find(isOutside);
   const inside = seen.instances.filter((it) => it !== outside);
   const from = inside.find((it) => it.name === 'attacker') ?? inside[0] ?? outside;
-  const to = seen.instances.find((it) => it !== from);
-  const [address] = to === undefined ? [] : addressesOf(to);
+  // Nobody leads from a network to a segment, or from one segment to another.
+  const to = seen.instances.find((it) => it !== from && !isOnSegment(it));
+  const [address] = to === undefined || from === undefined || isOnSegment(from) ? [] : addressesOf(to);
   return [
     ...(front !== undefined && mayLookIn ? [`curl -kvi ${urlOf(front)}`] : []),
     ...(front !== undefined && !mayLookIn && outside !== undefined

@@ -188,7 +188,7 @@ function checkReferences(resource: Resource, snapshot: Snapshot, broken: Readonl
     const found = kindNamed(target);
     if (found === undefined || snapshot.find(found, resource.project, name) !== undefined) continue;
     if (broken.has(keyOf({ project: resource.project, kind: target, name }))) continue;
-    const near = didYouMean(name, candidates(found, snapshot, resource.project));
+    const near = didYouMean(name, candidates(found, resource.project, { snapshot, broken }));
     const fix = near === undefined ? `Declare it under ${found.plural}, or name another.` : `Did you mean ${near}?`;
     objections.push({
       code: 'REFERENCE_DANGLING',
@@ -200,7 +200,16 @@ function checkReferences(resource: Resource, snapshot: Snapshot, broken: Readonl
   return objections;
 }
 
-const candidates = (kind: AnyKind, snapshot: Snapshot, project: string): string[] => [
+/** What has a mistake of its own is declared all the same. */
+const candidates = (
+  kind: AnyKind,
+  project: string,
+  { snapshot, broken }: { readonly snapshot: Snapshot; readonly broken: ReadonlySet<ResourceKey> },
+): string[] => [
   ...snapshot.all(kind, project).map((it) => it.name),
+  ...[...broken].flatMap((it) => {
+    const name = it.slice(it.lastIndexOf('/') + 1);
+    return it === keyOf({ project, kind: kind.kind, name }) ? [name] : [];
+  }),
   ...Object.keys(kind.catalogue ?? {}),
 ];

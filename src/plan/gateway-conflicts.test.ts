@@ -14,8 +14,18 @@ const site = (rules: readonly object[], { policy = [] as readonly object[], loca
     server: { host: '10.200.0.10' },
     shown: { network: '10.71.0.0/16' },
     branch: { network: '10.72.0.0/16' },
+    people: { network: '10.60.77.0/24' },
   },
-  serviceObjects: { ike: { match: ['udp:500'] } },
+  serviceObjects: {
+    ike: { match: ['udp:500'] },
+    openvpn: { match: ['udp:1194'] },
+    'openvpn-tcp': { match: ['tcp:1194'] },
+  },
+  certificateAuthorities: { vpn: {} },
+  directories: { people: {} },
+  sslVpnServers: {
+    staff: { udp: { network: 'people' }, certificateAuthority: 'vpn', routes: ['network-lan'] },
+  },
   ipsecPeers: { far: { address: '198.51.100.9', preSharedKey: 'a key of some length' } },
   ipsecTunnels: { far: { peer: 'far', networks: [{ local: 'network-lan', localAs, remote: 'branch' }] } },
   gateways: {
@@ -27,6 +37,7 @@ const site = (rules: readonly object[], { policy = [] as readonly object[], loca
       management: [{ sources: ['admin'], services: ['https'] }],
       dhcp: ['lan'],
       ipsecTunnels: ['far'],
+      sslVpn: 'staff',
       filterPolicy: 'edge',
       natPolicy: 'edge',
     },
@@ -55,12 +66,15 @@ const publish = (destination: string, ...services: string[]) => ({
   translateTo: 'server',
 });
 
-test('what NAT leads away from the gateway is said: management, tunnels, names', () => {
+test('what NAT leads away from the gateway is said: management, tunnels, names, people from outside', () => {
   expect(warned(site([publish('firewall-ext', 'https')]), publishWarnings)).toEqual([
     'warning: edge: web leads what is for management (https) at 198.51.100.11 to 10.200.0.10: publish at another address or port',
   ]);
   expect(warned(site([publish('firewall-ext', 'ike')]), publishWarnings)).toEqual([
     expect.stringContaining('the IPsec tunnel far (udp 500, 4500) at 198.51.100.11'),
+  ]);
+  expect(warned(site([publish('firewall-ext', 'openvpn')]), publishWarnings)).toEqual([
+    expect.stringContaining('the SSL VPN (udp 1194) at 198.51.100.11 to 10.200.0.10'),
   ]);
   expect(warned(site([publish('firewall-lan')]), publishWarnings)).toEqual([
     expect.stringContaining('management (https) at 10.200.0.1'),
@@ -69,7 +83,10 @@ test('what NAT leads away from the gateway is said: management, tunnels, names',
 });
 
 test('nothing is said of a port that the gateway does not answer on', () => {
-  expect(warned(site([publish('firewall-ext', 'http')]), publishWarnings)).toEqual([]);
+  for (const it of ['http', 'openvpn-tcp'])
+    expect(warned(site([publish('firewall-ext', it)]), publishWarnings), it).toEqual([]);
+  // People come in from outside alone.
+  expect(warned(site([publish('firewall-lan', 'openvpn')]), publishWarnings)).toEqual([]);
 });
 
 const fromTunnel = (destination: string) => ({

@@ -183,6 +183,16 @@ const cases: readonly (readonly [title: string, change: (site: Site) => void, ..
     'networkEndpointGroups/hosts endpoints[3].instance: host has no interface in network twin',
   ],
   [
+    'an endpoint where the load balancer does not lead',
+    (site) => {
+      site['segments'] = { lan: { range: '10.5.0.0/24' } };
+      (site['instances'] ?? {})['apart'] = { zone: 'us-east1-b', interfaces: [{ segment: 'lan' }] };
+      (site['instances'] ?? {})['both'] = { zone: 'us-east1-b', interfaces: [{ segment: 'lan' }, { subnet: 'web' }] };
+      spec(site, 'networkEndpointGroups', 'hosts')['endpoints'] = [{ instance: 'both' }, { instance: 'apart' }];
+    },
+    'networkEndpointGroups/hosts endpoints[1].instance: apart stands on segments alone, where the load balancer does not lead',
+  ],
+  [
     'headers that are the load balancer’s own, a variable that does not exist, an affinity that does not know by what',
     (site) =>
       Object.assign(spec(site, 'backendServices', 'site'), {

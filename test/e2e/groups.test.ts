@@ -12,6 +12,7 @@ let web: WatchedGroup;
 const site = ({ size = 3, said = 'one', action = 'REPLACE' } = {}) => `
 project: groups
 networks: { office: {} }
+segments: { desks: { range: 10.200.0.0/24 } }
 subnets: { east: { network: office, region: us-east1, range: 10.1.0.0/24 } }
 firewallRules: { web: { network: office, rules: ["tcp:80"], targetTags: [http-server] } }
 instanceTemplates:
@@ -20,7 +21,12 @@ instanceTemplates:
     interfaces: [{ subnet: east }]
     firewall: [http]
     startupScript: |${answers(80)}      echo ${said} >>/root/said
+  desk:
+    machineType: e2-micro
+    interfaces: [{ segment: desks, addressing: dhcp }]
+    startupScript: |${answers(80)}      echo up >>/root/said
 instanceGroups:
+  desks: { template: desk, region: us-east1, targetSize: 2 }
   web:
     template: host
     region: us-east1
@@ -175,3 +181,28 @@ test('plan tells what a changed template will do; control dies in the middle of 
   expect(replaced.length).toBeGreaterThanOrEqual(3);
   expect(replaced.every((it) => it.changes.filter((change) => change.action === 'delete').length <= 1)).toBe(true);
 }, 300_000);
+
+test('hosts of a group on a segment find each other by name; one that dies comes back under its name and address', async () => {
+  const desks = watchedGroup(lab, 'groups', 'desks');
+  await desks.stable();
+  const [one = '', other = ''] = await desks.names();
+  const address = (name: string) =>
+    tries.sh(`groups/${name}`, "ip -4 -o addr show dev eth0 | awk '{ print $4 }'").then((it) => it.trim());
+  const own = await address(one);
+  const answered = async () => {
+    for (const it of [one, other]) await tries.listening(`groups/${it}`);
+    expect(await tries.ask(`groups/${one}`, other)).toBe(`${own.split('/')[0]} ${other}`);
+    expect(await tries.ask(`groups/${other}`, one)).toMatch(new RegExp(` ${one}$`));
+  };
+  await answered();
+  const before = await said(one);
+  await tries.sh(`groups/${one}`, 'kill -9 -1; kill -KILL 1; kill -SEGV 1; reboot -f').catch(() => {});
+  await eventually(
+    () => said(one).catch(() => ''),
+    (it) => it.startsWith(before) && it.length > before.length,
+    60,
+  );
+  await desks.stable();
+  expect([await desks.names(), await address(one)]).toEqual([[one, other], own]);
+  await answered();
+}, 200_000);

@@ -39,6 +39,17 @@ const hostile = {
 
 type Danger = keyof typeof hostile | 'leading dash' | 'leading slash';
 
+/** What a text of one line may hold that is nowhere read as more than a text. */
+const oneLine: readonly Danger[] = [
+  'quote',
+  'blank',
+  'sign of a shell or a file',
+  'way up',
+  'leading dash',
+  'leading slash',
+];
+const anything: readonly Danger[] = ['line break', 'control sign', ...oneLine];
+
 /** Which dangers a text of this schema may hold. */
 function dangersOf(schema: z.ZodType): Danger[] {
   const bases = harmless.filter((it) => schema.safeParse(it).success);
@@ -123,156 +134,42 @@ const namesFiles = [
 
 /** Texts that may hold more than words, and what takes the danger from it. */
 const free: Readonly<Record<string, readonly [what: readonly Danger[], because: string]>> = {
-  'sandbox.startupScript': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
-    'the content of a file that is read inside the instance',
-  ],
-  'sandbox.environment{}=': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
-    'JSON for the runtime; it is set inside the instance alone',
-  ],
+  'sandbox.startupScript': [anything, 'the content of a file that is read inside the instance'],
+  'sandbox.environment{}=': [anything, 'JSON for the runtime; it is set inside the instance alone'],
   'slapd.baseDn': [['blank', 'sign of a shell or a file'], 'the sign is the comma, between parts of the name'],
   'slapd.users[].email': [['leading dash'], 'a value in a message of the protocol'],
   'slapd.groups[].email': [['leading dash'], 'a value in a message of the protocol'],
-  'slapd.users[].displayName': [
-    ['quote', 'blank', 'sign of a shell or a file', 'way up', 'leading dash', 'leading slash'],
-    'a value in a message of the protocol',
-  ],
-  'slapd.groups[].displayName': [
-    ['quote', 'blank', 'sign of a shell or a file', 'way up', 'leading dash', 'leading slash'],
-    'a value in a message of the protocol',
-  ],
-  'slapd.users[].password': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
-    'a value in a message of the protocol',
-  ],
+  'slapd.users[].displayName': [oneLine, 'a value in a message of the protocol'],
+  'slapd.groups[].displayName': [oneLine, 'a value in a message of the protocol'],
+  'slapd.users[].password': [anything, 'a value in a message of the protocol'],
   'suricata.siteRules': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
+    anything,
     'rules may neither run scripts nor name files by their whole path, and the engine reads them without privilege',
   ],
   'squid.lists[].domains': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
+    anything,
     'standard input of our own compiler, which takes domains out of it and nothing else',
   ],
-  'haproxy.certificates[].chain': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
-    'the content of a PEM file',
-  ],
-  'haproxy.certificates[].key': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
-    'the content of a PEM file',
-  ],
+  'haproxy.certificates[].chain': [anything, 'the content of a PEM file'],
+  'haproxy.certificates[].key': [anything, 'the content of a PEM file'],
   ...Object.fromEntries(
     ['localIdentity', 'remoteIdentity'].map((it) => [
       `strongswan.connections[].${it}`,
-      [
-        ['quote', 'blank', 'sign of a shell or a file', 'way up', 'leading dash', 'leading slash'],
-        'a value with its length in a message of the protocol',
-      ] as const,
+      [oneLine, 'a value with its length in a message of the protocol'] as const,
     ]),
   ),
-  'strongswan.connections[].preSharedKey': [
-    [
-      'line break',
-      'control sign',
-      'quote',
-      'blank',
-      'sign of a shell or a file',
-      'way up',
-      'leading dash',
-      'leading slash',
-    ],
-    'a value with its length in a message of the protocol',
-  ],
+  'strongswan.connections[].preSharedKey': [anything, 'a value with its length in a message of the protocol'],
   ...Object.fromEntries(
     ['certificate', 'crl', 'imported[].certificate', 'imported[].privateKey'].map((it) => [
       `pki.${it}`,
-      [
-        [
-          'line break',
-          'control sign',
-          'quote',
-          'blank',
-          'sign of a shell or a file',
-          'way up',
-          'leading dash',
-          'leading slash',
-        ],
-        'the content of a PEM file, of which only the blocks themselves are written',
-      ] as const,
+      [anything, 'the content of a PEM file, of which only the blocks themselves are written'] as const,
     ]),
   ),
   ...Object.fromEntries(
     ['subject', 'certificates[].subject'].flatMap((it) =>
       ['commonName', 'organization'].map((part) => [
         `pki.${it}.${part}`,
-        [
-          ['quote', 'blank', 'sign of a shell or a file', 'way up', 'leading dash', 'leading slash'],
-          'a part of one argument, escaped',
-        ] as const,
+        [oneLine, 'a part of one argument, escaped'] as const,
       ]),
     ),
   ),
@@ -285,10 +182,7 @@ const free: Readonly<Record<string, readonly [what: readonly Danger[], because: 
   ...Object.fromEntries(
     ['check.response', 'requestHeaders[].value', 'responseHeaders[].value'].map((it) => [
       `haproxy.services[].${it}`,
-      [
-        ['quote', 'blank', 'sign of a shell or a file', 'way up', 'leading dash', 'leading slash'],
-        'a quoted word',
-      ] as const,
+      [oneLine, 'a quoted word'] as const,
     ]),
   ),
   ...Object.fromEntries(

@@ -63,7 +63,9 @@ const hasync = buildCommand({
     const { client, path } = await apiOf(this, flags, name);
     const { items } = await client.post<{ items: GatewayStatus[] }>(`${path}/sync`);
     if (flags.output !== 'table') return printStatus(this, flags.output, items);
-    const differing = items.flatMap((it) => it.reasons.filter((reason) => /differs/.test(reason)));
+    const differing = items.flatMap((it) =>
+      (it.differs ?? []).map((section) => `${section} differs from the other node`),
+    );
     const silent = items.filter((it) => !hears(it)).map((it) => `${it.name} does not hear the other member`);
     const doubts = [...new Set([...differing, ...(items.length > 1 ? silent : [])])];
     for (const it of doubts) this.note(it);

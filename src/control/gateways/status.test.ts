@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { emptySnapshot } from '#core/snapshot.ts';
 import { refusedConnections } from '#engines/filter/observe.ts';
+import { differsKey } from '#engines/gateway-service/status.ts';
 import { gateway } from '#kinds/gateway/kind.ts';
 import { admit } from '#plan/admit.ts';
 import { parseSite } from '#plan/site.ts';
@@ -64,21 +65,23 @@ test('refused connections are counted over all processors', () => {
   expect(refusedConnections('')).toBe(0);
 });
 
-test('a member of a cluster tells its version among other words', () => {
+test('a member of a cluster tells its version among other words, and by itself which sections differ', () => {
   const pair = `${text}gatewayClusters: { pair: { members: [edge] } }\n`;
   const { declared, ...unread } = parseSite([{ path: 'site.yaml', text: pair }]);
   const { snapshot } = admit(declared, emptySnapshot, unread);
   const words = 'active since 2030-01-01T00:00:00.000Z; version 0.1.0; in maintenance';
-  const seen = [
-    {
-      artifact: 'gateway-service/gw.lab.edge',
-      state: 'ready' as const,
-      values: {},
-      details: { 'lab/gatewayCluster/pair': words },
-    },
-  ];
-  expect(gatewayStatus(snapshot.get(gateway, 'lab', 'edge'), snapshot, seen)).toMatchObject({
-    version: '0.1.0',
-    words,
-  });
+  const owner = 'lab/gatewayCluster/pair';
+  const told = (more: object, differing = 0) =>
+    gatewayStatus(snapshot.get(gateway, 'lab', 'edge'), snapshot, [
+      {
+        artifact: 'gateway-service/gw.lab.edge',
+        state: 'ready' as const,
+        values: { [owner]: { differing } },
+        details: { [owner]: words, ...more },
+      },
+    ]);
+  expect(told({ [differsKey(owner)]: '' })).toMatchObject({ version: '0.1.0', words, differs: [] });
+  expect(told({ [differsKey(owner)]: 'filter nat' }, 2)).toMatchObject({ words, differs: ['filter', 'nat'] });
+  // A host agent that was started before this one tells only how many.
+  expect([told({}, 0).differs, told({}, 2).differs]).toEqual([[], ['configuration']]);
 });

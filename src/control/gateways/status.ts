@@ -1,6 +1,7 @@
 import type { Observation } from '#core/engine.ts';
 import { LOCAL } from '#core/host.ts';
 import { keyOf, type Snapshot } from '#core/resource.ts';
+import { differsKey } from '#engines/gateway-service/status.ts';
 import { suricataId } from '#engines/suricata/assemble.ts';
 import { inspectionName, inspections } from '#kinds/gateway/inspection.ts';
 import { gateway } from '#kinds/gateway/kind.ts';
@@ -35,6 +36,8 @@ export interface GatewayStatus {
   readonly words?: string;
   /** Of the program that arbitrates for it; only in a cluster. */
   readonly version?: string;
+  /** Sections of its configuration that the other member holds in another form; only in a cluster. */
+  readonly differs?: readonly string[];
   /** Router objects with several routers, and those in use of each. */
   readonly routers?: string;
 }
@@ -71,7 +74,8 @@ export function gatewayStatus(resource: Gateway, snapshot: Snapshot, seen: reado
   const role = keepalived === undefined ? (alone ? 'active' : 'unknown') : roleOf(keepalived);
   const since = valuesOf(keepalived)['since'];
   const full = crowded(own.find((it) => it.part === 'filter')?.found.values[keyOf(resource)] ?? {});
-  const words = Object.values(own.find((it) => it.part === 'high-availability')?.found.details ?? {})[0];
+  const service = own.find((it) => it.part === 'high-availability')?.found;
+  const words = Object.values(service?.details ?? {})[0];
   const machine = machineOf(resource);
   // Of one that stands here, something is always seen once it was made.
   const unseen = machine !== LOCAL && own.every((it) => it.found.state === 'unheard');
@@ -105,6 +109,7 @@ export function gatewayStatus(resource: Gateway, snapshot: Snapshot, seen: reado
     ...(spec.natPolicy === undefined ? {} : { natPolicy: spec.natPolicy }),
     parts: Object.fromEntries(own.map((it) => [it.part, it.found.values[keyOf(resource)] ?? valuesOf(it.found)])),
     ...(words === undefined ? {} : { words, ...versionIn(words) }),
+    ...(service === undefined ? {} : { differs: differing(service) }),
     ...(routers === undefined || routers === '' ? {} : { routers }),
   };
 }
@@ -123,6 +128,13 @@ function crowded(filter: Readonly<Record<string, number>>): readonly string[] {
 
 const valuesOf = (it: Observation | undefined): Readonly<Record<string, number>> =>
   Object.values(it?.values ?? {})[0] ?? {};
+
+/** A host agent of before tells only how many they are. */
+function differing(service: Observation): readonly string[] {
+  const told = Object.keys(service.details ?? {}).map((owner) => service.details?.[differsKey(owner)])[0];
+  if (told !== undefined) return told.split(' ').filter((it) => it !== '');
+  return (valuesOf(service)['differing'] ?? 0) > 0 ? ['configuration'] : [];
+}
 
 function versionIn(words: string): { readonly version?: string } {
   const [, version] = /(?:^|; )version ([^;\s]+)/.exec(words) ?? [];

@@ -14,7 +14,7 @@ import { FORMER, untilInForce } from '../in-force.ts';
 import { type ClusterPaths, clusterPaths } from '../keepalived/paths.ts';
 import { steerProgram } from '../restart.ts';
 import { GatewayServiceInput } from './input.ts';
-import { type GatewayStatus, Steer, statusAt } from './status.ts';
+import { differsKey, type GatewayStatus, Steer, statusAt } from './status.ts';
 
 /** Heap and nursery in MiB: there is one of these processes for each node. */
 const small = ['--max-old-space-size=48', '--max-semi-space-size=1'];
@@ -58,6 +58,8 @@ export const gatewayServiceEngine = defineEngine<GatewayServiceInput>({
   async remove(machine, held) {
     const paths = pathsOf(machine, held);
     await machine.supervisor.remove(serviceOf(held));
+    // Of `finish`, and nobody waits for it any more.
+    await machine.exec(['sh', '-c', endThoseIn, 'end', `${machine.run}/services/${serviceOf(held)}`]);
     for (const it of [paths.service, dirname(paths.serviceSocket)]) await rm(it, { recursive: true, force: true });
   },
 
@@ -98,6 +100,10 @@ async function secretOf(machine: Machine, { cluster, secret, apart }: GatewaySer
   await machine.writeFile(path, made, { mode: 0o600 });
   return made;
 }
+
+/** Ends whoever stands in a folder. */
+const endThoseIn =
+  'cd /proc; for it in [0-9]*; do case "$(readlink "$it/cwd")" in "$1" | "$1 (deleted)") kill -9 "$it";; esac; done';
 
 const serviceOf = ({ input }: Artifact<GatewayServiceInput>): string => `gateway.${input.namespace}`;
 const pathsOf = (machine: Machine, { input }: Artifact<GatewayServiceInput>) => clusterPaths(machine, input.namespace);
@@ -144,7 +150,10 @@ function observation(held: Artifact<GatewayServiceInput>, status: GatewayStatus)
     state: faults.length === 0 ? 'ready' : 'pending',
     ...(faults.length === 0 ? {} : { detail: faults.join('; ') }),
     values: Object.fromEntries(held.owners.map((owner) => [owner, values])),
-    details: Object.fromEntries(held.owners.map((owner) => [owner, words.join('; ')])),
+    details: Object.fromEntries([
+      ...held.owners.map((owner) => [owner, words.join('; ')]),
+      ...held.owners.map((owner) => [differsKey(owner), (status.peer?.differs ?? []).join(' ')]),
+    ]),
   };
 }
 

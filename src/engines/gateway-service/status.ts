@@ -56,3 +56,6 @@ export type Steer = z.infer<typeof Steer>;
 export async function statusAt(socketPath: string): Promise<GatewayStatus> {
   return GatewayStatus.parse(JSON.parse((await askSocket(socketPath, { path: '/status' })).body));
 }
+
+/** Key of an observation's words about what is not the same at the other node: its sections, with blanks between. */
+export const differsKey = (owner: string): string => `${owner}/differs`;

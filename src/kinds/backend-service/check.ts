@@ -64,12 +64,12 @@ function unknownPort(service: Service, backend: Backend, snapshot: Snapshot): Ob
 function onSegment({ project, spec }: Service, index: number, snapshot: Snapshot): Objection | undefined {
   const group = snapshot.find(instanceGroup, project, spec.backends[index]?.instanceGroup ?? '');
   const template = snapshot.find(instanceTemplate, project, group?.spec.template ?? '');
-  return template?.spec.interfaces[0]?.segment === undefined
+  return template === undefined || template.spec.interfaces.some((it) => it.segment === undefined)
     ? undefined
     : {
         path: ['backends', index, 'instanceGroup'],
         message: `hosts of ${group?.name} stand on a segment, where the load balancer does not lead`,
-        fix: 'Put the template’s first interface on a network.',
+        fix: 'Give the template an interface on a network.',
       };
 }
 

@@ -10,7 +10,11 @@ import { subnet } from '../subnet/kind.ts';
 
 const Endpoint = z
   .strictObject({
-    instance: ref('instance').optional().describe('An instance; its address is the endpoint’s.'),
+    instance: ref('instance')
+      .optional()
+      .describe(
+        'An instance; its address in `network` is the endpoint’s, or its first one in any network. Segments are not reached.',
+      ),
     ipAddress: Address.optional().describe('An address: in `network`, or on the internet when that is not named.'),
     fqdn: Host.optional().describe(
       'A name on the internet, which is looked up again and again. What it means inside is not reached.',
@@ -69,7 +73,17 @@ function checkGroup(group: Group, snapshot: Snapshot): Objection[] {
 function checkInstance({ project, spec }: Group, index: number, snapshot: Snapshot): Objection[] {
   const name = spec.endpoints[index]?.instance ?? '';
   const found = snapshot.find(instance, project, name);
-  if (found === undefined || spec.network === undefined) return [];
+  if (found === undefined) return [];
+  if (spec.network === undefined) {
+    if (found.assigned.interfaces.some((leg) => leg.network !== undefined)) return [];
+    return [
+      {
+        path: ['endpoints', index, 'instance'],
+        message: `${name} stands on segments alone, where the load balancer does not lead`,
+        fix: 'Give it an interface on a network, or name another instance.',
+      },
+    ];
+  }
   if (found.assigned.interfaces.some((leg) => leg.network === spec.network)) return [];
   return [
     {
@@ -124,7 +138,7 @@ export const endpointsOf = (group: Group, snapshot: Snapshot): readonly Endpoint
     return [{ name: `${host}:${port}`, host, port, ...within }];
   });
 
-/** An instance as a server: its address in that network, or its first one. */
+/** An instance as a server: its address in that network, or the first that it has in any. Nobody is led to segments. */
 export function endpointOf(
   project: string,
   name: string,
@@ -132,7 +146,7 @@ export function endpointOf(
   snapshot: Snapshot,
 ): Endpoint | undefined {
   const legs = snapshot.find(instance, project, name)?.assigned.interfaces ?? [];
-  const leg = at.network === undefined ? legs[0] : legs.find((it) => it.network === at.network);
+  const leg = legs.find((it) => (at.network === undefined ? it.network !== undefined : it.network === at.network));
   if (leg?.network === undefined) return undefined;
   const within = leg.network === INTERNET ? {} : { network: leg.network };
   return { name, host: leg.address, port: at.port, ...within };
