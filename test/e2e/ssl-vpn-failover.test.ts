@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, startDeployment, type TestDeployment } from '../deployment.ts';
-import { GatewayLab, type Member } from '../gateway-lab.ts';
+import { GatewayLab } from '../gateway-lab.ts';
 import { type TestMachine, testMachine } from '../machine.ts';
 import { plugIn, type Stranger } from '../segment-lab.ts';
 import { connect, serve, UP, type VpnClient } from '../ssl-vpn-lab.ts';
+import { alice, names, OUTSIDE, PRIVATE, pair, pairSite } from '../vpn-pair-site.ts';
 
 /** A pair of gateways with an SSL VPN: what people notice when the other one takes over. */
 let lab: TestDeployment;
@@ -14,63 +15,8 @@ let laptop: Stranger;
 let one: VpnClient | undefined;
 let stopServing: () => void;
 
-const OUTSIDE = '198.51.100.1';
-const PRIVATE = '10.200.0.10';
 const SIZE = 6_000_000;
-const alice = { username: 'alice@example.com', password: 'correct horse battery' };
-const pair: readonly Member[] = ['office-1', 'office-2'].map((name) => ({
-  name,
-  segments: { lan: 'inside', ext: 'outside', ha: 'link' },
-}));
-const names = pair.map((it) => it.name);
-
-const site = `
-project: office
-segments:
-  outside: { range: 198.51.100.0/24 }
-  inside: { range: 10.200.0.0/16, routerAddress: 10.200.0.1 }
-  link: { range: 192.168.2.0/29 }
-networkObjects:
-  vpn-udp: { network: 10.60.77.0/24 }
-  vpn-tcp: { network: 10.60.78.0/24 }
-certificateAuthorities:
-  vpn: {}
-directories:
-  people: {}
-users:
-  alice: { email: ${alice.username}, displayName: Alice Martin, password: ${alice.password} }
-roleBindings:
-  vpn: { role: roles/vpn.user, members: ["user:${alice.username}"] }
-sslVpnServers:
-  staff:
-    udp: { network: vpn-udp }
-    tcp: { network: vpn-tcp }
-    certificateAuthority: vpn
-    routes: [network-lan]
-    pingSeconds: 1
-    timeoutSeconds: 5
-gateways:
-${names
-  .map(
-    (name, index) => `  ${name}:
-    interfaces:
-      - { name: ext, segment: outside, external: true }
-      - { name: lan, segment: inside, address: 10.200.0.${index + 2} }
-      - { name: ha, segment: link, address: 192.168.2.${index + 1} }`,
-  )
-  .join('\n')}
-gatewayClusters:
-  office:
-    members: [{ gateway: office-1, priority: 100 }, { gateway: office-2, priority: 50 }]
-    addresses: [{ interface: ext, address: ${OUTSIDE} }, { interface: lan, address: 10.200.0.1 }]
-    link: ha
-    filterPolicy: office
-    sslVpn: staff
-filterPolicies:
-  office:
-    rules:
-      - { name: people, action: pass, sourceInterfaces: [sslvpn], destination: [network-lan] }
-`;
+const site = pairSite();
 
 const running = (gateway: string): string[] =>
   ['openvpn', 'vpn'].filter((it) => {
