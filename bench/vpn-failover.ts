@@ -82,7 +82,13 @@ try {
       const since = Date.now();
       const struck = pair.filter((it) => it.name === active);
       if (how === 'power loss') for (const it of struck) gateways.cables(it, 'down');
-      else await lab.vauban('gateway', 'switch', active);
+      // Refused as long as the other member is not able: it has just come back, or does not know the connections yet.
+      else
+        await eventually(
+          () => lab.vauban('gateway', 'switch', active),
+          (it) => it.code === 0,
+          PATIENCE,
+        );
       await eventually(
         async () =>
           gateways.owners(
@@ -90,13 +96,16 @@ try {
             OUTSIDE,
           ).length,
         (it) => it === 1,
+        PATIENCE,
       );
       // Longer than either needs to notice; what lasts longer is waited for.
       await sleep(8000);
       for (const it of Object.values(ways)) await flows(it);
       for (const [way, answers] of Object.entries(ways)) {
         const name = `${way}, ${how}`;
-        gaps.set(name, [...(gaps.get(name) ?? []), longestGap(answers, since)]);
+        const gap = longestGap(answers, since);
+        gaps.set(name, [...(gaps.get(name) ?? []), gap]);
+        console.log(`${name}: ${(gap / 1000).toFixed(2)} s`);
       }
       for (const it of struck) gateways.cables(it, 'up');
     }

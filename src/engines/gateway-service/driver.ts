@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine, type Observation } from '#core/engine.ts';
@@ -59,7 +59,7 @@ export const gatewayServiceEngine = defineEngine<GatewayServiceInput>({
     const paths = pathsOf(machine, held);
     await machine.supervisor.remove(serviceOf(held));
     // Of `finish`, and nobody waits for it any more.
-    await machine.exec(['sh', '-c', endThoseIn, 'end', `${machine.run}/services/${serviceOf(held)}`]);
+    await endThoseIn(`${machine.run}/services/${serviceOf(held)}`);
     for (const it of [paths.service, dirname(paths.serviceSocket)]) await rm(it, { recursive: true, force: true });
   },
 
@@ -101,9 +101,18 @@ async function secretOf(machine: Machine, { cluster, secret, apart }: GatewaySer
   return made;
 }
 
-/** Ends whoever stands in a folder. */
-const endThoseIn =
-  'cd /proc; for it in [0-9]*; do case "$(readlink "$it/cwd")" in "$1" | "$1 (deleted)") kill -9 "$it";; esac; done';
+/** Ends whoever stands in the folder of a service that is gone. */
+async function endThoseIn(folder: string): Promise<void> {
+  for (const pid of (await readdir('/proc')).filter((it) => /^\d+$/.test(it))) {
+    const stands = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+    if (stands !== folder && stands !== `${folder} (deleted)`) continue;
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
 
 const serviceOf = ({ input }: Artifact<GatewayServiceInput>): string => `gateway.${input.namespace}`;
 const pathsOf = (machine: Machine, { input }: Artifact<GatewayServiceInput>) => clusterPaths(machine, input.namespace);
