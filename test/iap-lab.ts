@@ -63,6 +63,7 @@ const everything: EdgeInput = {
   clients: [],
   serviceAccounts: [],
   portals: [],
+  deviceAuthorities: [],
   vpnServers: [],
   vpnRights: [],
   vpnSets: [],

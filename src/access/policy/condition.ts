@@ -2,7 +2,7 @@ import { type CelFunc, CelScalar, celEnv, celFunc, celMethod, isCelError, listTy
 import { strings } from '@bufbuild/cel/ext';
 import { contains, parseAddress, parsePrefix } from '#lib/ip.ts';
 import { extract } from './extract.ts';
-import type { Facts } from './facts.ts';
+import type { DeviceCertificate, Facts } from './facts.ts';
 import { nextChange, type Reading, readingOf } from './reads.ts';
 
 /** The resource that a condition may name, as IAM describes it. */
@@ -94,7 +94,7 @@ export function compileCondition(expression: string): Condition | readonly Condi
 export const isCondition = (it: Condition | readonly ConditionFault[]): it is Condition => !Array.isArray(it);
 
 function bindingsOf({ facts, levels, resource }: Situation): Record<string, unknown> {
-  const { time, host, path, ip, destination, claims } = facts;
+  const { time, host, path, ip, destination, claims, device } = facts;
   return {
     request: {
       time: toTimestamp({ text: new Date(time).toISOString() } as never),
@@ -104,9 +104,15 @@ function bindingsOf({ facts, levels, resource }: Situation): Record<string, unkn
     },
     origin: { ip },
     ...(destination === undefined ? {} : { destination: { ip: destination.ip, port: BigInt(destination.port) } }),
+    device: device === undefined ? {} : { certificate: certificateAsCel(device.certificate) },
     resource: { ...resource },
   };
 }
+
+const certificateAsCel = ({ authority, commonName, serial, fingerprint }: DeviceCertificate) => ({
+  ...{ authority, serial, fingerprint },
+  common_name: commonName,
+});
 
 /** Whole numbers of JSON are ints in a condition, so that `claims.level >= 2` means what it says. */
 function numbersAsCel(value: unknown): unknown {

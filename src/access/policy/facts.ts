@@ -14,6 +14,20 @@ export interface Facts {
   readonly claims: Readonly<Record<string, unknown>>;
   /** How somebody signed in: RFC 8176 values such as `pwd`, `otp`, `hwk`. */
   readonly methods: readonly string[];
+  /** What the device has shown on this very connection, if that counts. */
+  readonly device?: { readonly certificate: DeviceCertificate };
+}
+
+/** A certificate whose key the client has, that an authority of the site issued, and that is neither over nor revoked. */
+export interface DeviceCertificate {
+  /** Name of the certificate authority's resource. */
+  readonly authority: string;
+  /** CN of its subject; empty: it has none. */
+  readonly commonName: string;
+  /** Hexadecimal, upper case, as `vauban certificates list` shows it. */
+  readonly serial: string;
+  /** SHA-256 of the certificate, hexadecimal, lower case. */
+  readonly fingerprint: string;
 }
 
 /** Who asks. */
@@ -29,5 +43,5 @@ export interface Known {
 }
 
 /** What a decision can depend on besides who and where: it makes the cache's key and lifetime. */
-export const reads = ['host', 'path', 'ip', 'time', 'destination', 'claims', 'methods'] as const;
+export const reads = ['host', 'path', 'ip', 'time', 'destination', 'claims', 'methods', 'device'] as const;
 export type Read = (typeof reads)[number];

@@ -1,6 +1,6 @@
 import { contains, parseAddress, prefix } from '#lib/ip.ts';
 import { type Condition, type ConditionFault, compileCondition, isCondition, type Situation } from './condition.ts';
-import type { Read, Subject } from './facts.ts';
+import type { DeviceCertificate, Read, Subject } from './facts.ts';
 import { type Member, parseMember } from './member.ts';
 import { matches } from './member-match.ts';
 import { nextWindowChange, type TimeWindow, within } from './window.ts';
@@ -12,7 +12,17 @@ export interface LevelCondition {
   readonly signIn: readonly string[];
   readonly members: readonly string[];
   readonly requiredAccessLevels: readonly string[];
+  /** Absent: any device, also one that shows no certificate. */
+  readonly device?: DevicePolicy | undefined;
   readonly negate: boolean;
+}
+
+/** Which certificate a device must have shown. */
+export interface DevicePolicy {
+  /** Names of authorities, of which one must have issued it. */
+  readonly authorities: readonly string[];
+  /** What it may be called; empty: anything. */
+  readonly commonNames: readonly string[];
 }
 
 export interface LevelDeclaration {
@@ -115,9 +125,15 @@ function fits(it: CompiledCondition, { facts }: Omit<Situation, 'levels'>, subje
     (it.ranges.length === 0 || (address !== undefined && it.ranges.some((range) => contains(range, address)))) &&
     (it.times.length === 0 || it.times.some((window) => within(window, facts.time))) &&
     (it.signIn.length === 0 || it.signIn.some((method) => facts.methods.includes(method))) &&
-    (it.members.length === 0 || it.members.some((member) => matches(member, subject)))
+    (it.members.length === 0 || it.members.some((member) => matches(member, subject))) &&
+    (it.device === undefined || isOneOf(facts.device?.certificate, it.device))
   );
 }
+
+const isOneOf = (it: DeviceCertificate | undefined, { authorities, commonNames }: DevicePolicy): boolean =>
+  it !== undefined &&
+  authorities.includes(it.authority) &&
+  (commonNames.length === 0 || commonNames.includes(it.commonName));
 
 function* readsOf({ custom, conditions }: CompiledLevel): Iterable<Read> {
   if (custom !== undefined) yield* custom.reads;
@@ -125,6 +141,7 @@ function* readsOf({ custom, conditions }: CompiledLevel): Iterable<Read> {
     if (it.ranges.length > 0) yield 'ip';
     if (it.times.length > 0) yield 'time';
     if (it.signIn.length > 0) yield 'methods';
+    if (it.device !== undefined) yield 'device';
   }
 }
 

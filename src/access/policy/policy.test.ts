@@ -142,6 +142,8 @@ describe('what a policy reads', () => {
     ['[request.path].exists(p, p == "/")', ['path']],
     ['request.auth.claims.x == 1', ['claims']],
     ['request.time < timestamp("2027-01-01T00:00:00Z")', ['time']],
+    ['has(device.certificate)', ['device']],
+    ['device.certificate.serial == "0A"', ['device']],
   ])('%s', (expression, expected) => {
     expect(reads(expression)).toEqual(expected);
   });
@@ -274,4 +276,38 @@ test('no expression, however strange, throws or lets in by accident', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+describe('certificates of devices', () => {
+  const certificate = { authority: 'devices', commonName: 'laptop', serial: '0A', fingerprint: 'f'.repeat(64) };
+  const allowed = (expression: string, device: Facts['device'], levels: LevelDeclaration[] = []) =>
+    decide([binding(['allUsers'], when(expression))], alice, device === undefined ? {} : { device }, levels).allowed;
+
+  test.each([
+    ['has(device.certificate)', true, false],
+    ['!has(device.certificate)', false, true],
+    ['device.certificate.authority == "devices"', true, false],
+    ['device.certificate.authority != "devices"', false, false],
+    ['has(device.certificate) && device.certificate.common_name.startsWith("lap")', true, false],
+    ['device.certificate.serial == "0A" && size(device.certificate.fingerprint) == 64', true, false],
+  ])('%s', (expression, withIt, without) => {
+    expect([allowed(expression, { certificate }), allowed(expression, undefined)]).toEqual([withIt, without]);
+  });
+
+  test.each([
+    [{ authorities: ['devices'], commonNames: [] }, true],
+    [{ authorities: ['others', 'devices'], commonNames: ['desktop', 'laptop'] }, true],
+    [{ authorities: ['others'], commonNames: [] }, false],
+    [{ authorities: ['devices'], commonNames: ['lap', 'LAPTOP'] }, false],
+  ])('a level that asks for %o', (device, met) => {
+    const none = { ipSubnetworks: [], times: [], signIn: [], members: [], requiredAccessLevels: [], negate: false };
+    const levels: LevelDeclaration[] = [{ name: 'managed', combine: 'and', conditions: [{ ...none, device }] }];
+    const expression = '"managed" in request.auth.access_levels';
+    expect([allowed(expression, { certificate }, levels), allowed(expression, undefined, levels)]).toEqual([
+      met,
+      false,
+    ]);
+    const reads = compilePolicy([binding(['allUsers'], when(expression))], levels).forTarget(app).reads;
+    expect([...reads]).toEqual(['device']);
+  });
 });

@@ -8,6 +8,8 @@ export const reasons = {
   'condition-false': 'The role is bound to a condition that is not met now.',
   'condition-broken': 'The condition of a role binding cannot be evaluated, so it counts as not met.',
   'access-level-unmet': 'An access level that the condition asks for is not met.',
+  'device-missing': 'Your device has not shown a certificate.',
+  'device-refused': 'The certificate of your device is not accepted.',
   'not-signed-in': 'You are not signed in.',
   'session-unknown': 'Your session has ended.',
   'session-other-host': 'Your session belongs to another host.',

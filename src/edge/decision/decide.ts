@@ -4,6 +4,7 @@ import { compilePolicy, type TargetPolicy } from '#access/policy/policy.ts';
 import type { Reason, ReasonCode } from '#access/policy/reason.ts';
 import type { EdgeInput } from '#engines/edge/input.ts';
 import type { EdgeService } from '#engines/edge/sections/services.ts';
+import type { Devices, Judged } from '../devices/devices.ts';
 import type { TokenIssuers } from '../issuers.ts';
 import type { People } from '../people.ts';
 import type { Session, Sessions } from '../session.ts';
@@ -49,6 +50,8 @@ export interface Decision {
   readonly audience: string;
   /** Milliseconds until which the decision holds if nothing else changes. */
   readonly until: number;
+  /** What the device has shown, and what it is worth. */
+  readonly device?: Judged;
 }
 
 export interface DecideParts {
@@ -56,6 +59,8 @@ export interface DecideParts {
   readonly sessions: Sessions;
   readonly people: People;
   readonly issuers: TokenIssuers;
+  /** Absent: no certificate of a device counts. */
+  readonly devices?: Devices;
   readonly now: () => number;
 }
 
@@ -69,6 +74,7 @@ interface Progress {
   claims: Readonly<Record<string, unknown>>;
   methods: readonly string[];
   until: number;
+  readonly device: Judged;
 }
 
 type Outcome = Pick<Decision, 'verdict' | 'reasons'> & { readonly levels?: readonly string[] };
@@ -90,13 +96,15 @@ export async function decide(question: Question, parts: DecideParts): Promise<De
   const progress: Progress = {
     ...found,
     ...{ question, parts, claims: {}, methods: [], until: Number.POSITIVE_INFINITY },
+    device: question.shown === undefined ? undefined : parts.devices?.judge(question.shown, parts.now()),
   };
   const audience = audienceOf(parts.policies.input.project.number, found.service.id);
   for (const [, step] of steps) {
     const outcome = await step(progress);
     if (outcome === undefined) continue;
-    const { who, until } = progress;
-    return { levels: [], ...outcome, audience, until, ...(who === undefined ? {} : { who }) };
+    const { who, until, device } = progress;
+    const known = { ...(who === undefined ? {} : { who }), ...(device === undefined ? {} : { device }) };
+    return { levels: [], ...outcome, audience, until, ...known };
   }
   // The last step always decides; without a decision nobody passes.
   return { verdict: 'deny', reasons: [{ code: 'no-binding' }], ...nothing };
@@ -187,7 +195,8 @@ function readPath({ policy, question }: Progress): Outcome | undefined {
 }
 
 function applyPolicy(progress: Progress): Outcome {
-  const { question, policy, who, parts } = progress;
+  const { question, policy, who, parts, device } = progress;
+  const accepted = device !== undefined && 'certificate' in device ? device : undefined;
   const facts: Facts = {
     time: parts.now(),
     host: question.host,
@@ -195,11 +204,20 @@ function applyPolicy(progress: Progress): Outcome {
     ip: question.source,
     claims: progress.claims,
     methods: progress.methods,
+    ...(accepted === undefined ? {} : { device: { certificate: accepted.certificate } }),
   };
   const subject: Subject = who?.subject ?? { kind: 'nobody' };
   const { allowed, reasons, levels, until } = policy.decide(subject, facts);
-  progress.until = Math.min(progress.until, until);
+  const asksForDevice = policy.reads.has('device');
+  progress.until = Math.min(progress.until, until, asksForDevice ? (accepted?.until ?? until) : until);
   if (allowed) return { verdict: 'allow', reasons, levels };
+  const missing = asksForDevice && reasons.some((it) => it.code !== 'no-binding') ? lackOf(device) : [];
   // Whoever has not signed in may be somebody who is let in.
-  return { verdict: who === undefined ? 'login' : 'deny', reasons, levels };
+  return { verdict: who === undefined ? 'login' : 'deny', reasons: [...reasons, ...missing], levels };
+}
+
+/** Why a condition that asks for a certificate of the device could not be met. */
+function lackOf(device: Judged): readonly Reason[] {
+  if (device === undefined) return [{ code: 'device-missing' }];
+  return 'refused' in device ? [{ code: 'device-refused', detail: device.refused }] : [];
 }

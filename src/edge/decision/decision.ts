@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import type { Read } from '#access/policy/facts.ts';
 import { flags } from '#access/policy/flags.ts';
 import type { EdgeInput } from '#engines/edge/input.ts';
 import { canonical } from '#lib/hash.ts';
+import { type Devices, type Judged, noDevices } from '../devices/devices.ts';
 import type { Edge, EdgePart } from '../edge.ts';
 import { deniedPage } from '../pages/denied.ts';
 import { pageHeaders } from '../pages/page.ts';
@@ -28,8 +30,13 @@ export interface DecisionPart extends EdgePart {
 }
 
 /** The part that decides for HAProxy, and takes decisions back. */
-export async function startDecision(edge: Edge, keys: KeyRing, places: MemoryPlaces): Promise<DecisionPart> {
-  const deciding = new Deciding(edge, keys, places);
+export async function startDecision(
+  edge: Edge,
+  keys: KeyRing,
+  places: MemoryPlaces,
+  devices: Devices = noDevices,
+): Promise<DecisionPart> {
+  const deciding = new Deciding(edge, { keys, places, devices });
   await deciding.listen();
   return {
     refusals: deciding.refusals,
@@ -42,6 +49,7 @@ class Deciding {
   readonly refusals = new Refusals();
   readonly #edge: Edge;
   readonly #keys: KeyRing;
+  readonly #devices: Devices;
   readonly #workers: Workers;
   readonly #memory: Memory;
   readonly #running: RunningRequests;
@@ -50,9 +58,13 @@ class Deciding {
   #policies: ServicePolicies;
   readonly #counts = { decisions: 0, allowed: 0, refused: 0, faults: 0 };
 
-  constructor(edge: Edge, keys: KeyRing, places: MemoryPlaces) {
+  constructor(
+    edge: Edge,
+    { keys, places, devices }: { readonly keys: KeyRing; readonly places: MemoryPlaces; readonly devices: Devices },
+  ) {
     this.#edge = edge;
     this.#keys = keys;
+    this.#devices = devices;
     this.#policies = servicePolicies(edge.input());
     const onFault = (message: string): void => {
       this.#counts.faults += 1;
@@ -116,6 +128,7 @@ class Deciding {
         if (email === undefined) this.#renewAll();
         else this.#forgetPerson(email);
       }),
+      this.#devices.onChange(() => this.#renewAll((it) => it.has('device'))),
       this.#keepTime(),
     );
   }
@@ -139,9 +152,12 @@ class Deciding {
     this.#endRefused((it) => touched.has(it.service));
   }
 
-  #renewAll(): void {
-    for (const { name } of this.#policies.input.services) this.#memory.renew(name, this.#flagsOf(name));
-    this.#endRefused(() => true);
+  /** `concerned`: of services whose policy reads such things only. */
+  #renewAll(concerned: (reads: ReadonlySet<Read>) => boolean = () => true): void {
+    const { input, of } = this.#policies;
+    const names = input.services.map((it) => it.name).filter((it) => concerned(of(it)?.policy.reads ?? new Set()));
+    for (const name of names) this.#memory.renew(name, this.#flagsOf(name));
+    this.#endRefused((it) => names.includes(it.service));
   }
 
   #forgetPerson(email: string): void {
@@ -162,7 +178,7 @@ class Deciding {
 
   #parts(): DecideParts {
     const { sessions, people, issuers, now } = this.#edge;
-    return { policies: this.#policies, sessions, people, issuers, now };
+    return { policies: this.#policies, sessions, people, issuers, devices: this.#devices, now };
   }
 
   /** What HAProxy must know of a service's policy at once. */
@@ -170,7 +186,7 @@ class Deciding {
     const found = this.#policies.of(name);
     if (found === undefined) return '';
     const { service, policy } = found;
-    const address = policy.reads.has('ip') || policy.reads.has('host');
+    const address = isParticular(policy.reads);
     return [
       ...(policy.admitsNobody ? [flags.anybody] : []),
       ...(service.allowHttpOptions ? [flags.options] : []),
@@ -259,7 +275,7 @@ class Deciding {
     // HAProxy may still go by the former flags: then what it would remember counts for too much.
     const suffices =
       reads !== undefined &&
-      (shape === 'path' || (!reads.has('path') && (shape === 'address' || !(reads.has('ip') || reads.has('host')))));
+      (shape === 'path' || (!reads.has('path') && (shape === 'address' || !isParticular(reads))));
     if (!suffices || question.credential === 'anonymous') return;
     const { credential, epoch, extra } = question;
     this.#memory.remember({ ...it, credential, epoch, shape, extra, until: decision.until });
@@ -277,7 +293,7 @@ class Deciding {
     });
   }
 
-  #note(question: Question, { verdict, reasons, who, levels }: Decision, milliseconds: number): void {
+  #note(question: Question, { verdict, reasons, who, levels, device }: Decision, milliseconds: number): void {
     this.#counts.decisions += 1;
     if (verdict === 'allow') this.#counts.allowed += 1;
     else this.#counts.refused += 1;
@@ -285,6 +301,7 @@ class Deciding {
     const entry = {
       ...{ requestId, verdict, service, host, method, url: url.slice(0, 2048), client: source },
       ...(who === undefined ? {} : { principal: who.subject.email }),
+      ...(device === undefined ? {} : { device: toldOf(device) }),
       ...{ reasons, levels, milliseconds: Math.round(milliseconds * 1000) / 1000 },
     };
     if (verdict !== 'allow') this.refusals.add(requestId, entry);
@@ -292,9 +309,16 @@ class Deciding {
   }
 }
 
+/** Whether what is remembered counts for one host, address and device only: HAProxy has all three in the key. */
+const isParticular = (reads: ReadonlySet<Read>): boolean =>
+  (['ip', 'host', 'device'] as const).some((it) => reads.has(it));
+
+/** What the log tells of a device. */
+const toldOf = (device: NonNullable<Judged>): object => ('certificate' in device ? device.certificate : device);
+
 /** What every service's decisions depend on. */
-const sharedParts = ({ accessLevels, clients, serviceAccounts, providers, project }: EdgeInput) => [
-  ...[accessLevels, clients, serviceAccounts, providers, project],
+const sharedParts = ({ accessLevels, clients, serviceAccounts, providers, project, deviceAuthorities }: EdgeInput) => [
+  ...[accessLevels, clients, serviceAccounts, providers, project, deviceAuthorities],
 ];
 
 /** Whether the same is said about a service. */

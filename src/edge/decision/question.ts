@@ -1,4 +1,5 @@
 import { flags } from '#access/policy/flags.ts';
+import { digestOf, type Shown } from '../devices/devices.ts';
 import type { Values } from './spoe/frame.ts';
 
 /** How a request is known again: which parts HAProxy has put into the key. */
@@ -26,6 +27,8 @@ export interface Question {
   readonly requestId: string;
   /** Whether the request may outlive the decision: an upgrade, an event stream, gRPC. */
   readonly lasting: boolean;
+  /** What the device has shown on this connection; absent where nobody asks for it. */
+  readonly shown?: Shown;
 }
 
 const text = (values: Values, name: string): string => {
@@ -56,7 +59,15 @@ export function questionOf(args: Values): Question {
     sourcePort: typeof args['sourcePort'] === 'number' ? args['sourcePort'] : 0,
     requestId: text(args, 'requestId'),
     lasting: args['lasting'] === true,
+    ...shownOf(args),
   };
+}
+
+/** `verified` is 0 for a certificate that the engine has found good; one that it has not is not looked at. */
+function shownOf({ certificate, verified }: Values): Pick<Question, 'shown'> {
+  if (!(certificate instanceof Uint8Array)) return {};
+  if (verified !== 0) return { shown: { device: '', unfounded: true } };
+  return { shown: { certificate, device: digestOf(certificate) } };
 }
 
 export function shapeOf(epoch: string): Shape {

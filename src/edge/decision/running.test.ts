@@ -36,6 +36,20 @@ const stream = (count: number, credential: string, source = '192.0.2.7:4000') =>
 });
 
 describe('what runs', () => {
+  test('has the device in it where clients are asked for certificates', () => {
+    const key = keyOf({ count: 1, credential: ALICE, uri: '=/x' });
+    const device = 'd'.repeat(43);
+    const [one, none, other] = runningIn(
+      tableOf(
+        ...[key.replace('=/x', `=${device}|/x`), key.replace('=/x', '=|/x'), key.replace('=/x', '/x|=')].map((it) =>
+          row(it),
+        ),
+      ),
+    ).map((it) => it.question);
+    expect(one).toMatchObject({ shown: { device }, url: '/x' });
+    expect([none?.shown, none?.url, other?.shown, other?.url]).toEqual([undefined, '/x', undefined, '/x|=']);
+  });
+
   test('is read from the table: who, where, and for what', () => {
     expect(
       runningIn(tableOf(row(keyOf({ count: 7, credential: ALICE, uri: 'https://app.example.com/a?x\\=1' })))),

@@ -151,7 +151,7 @@ async function endAll(worker: Worker, over: readonly Running[]): Promise<void> {
 }
 
 const line = /^0x[0-9a-f]+: key=((?:\\.|[^\\ ])*) use=([1-9]\d*) /gm;
-const entry = /^(\d+)\|([^|]+)\|([^|]+)\|([\w-]*)\|([^|]+)\|([a-z0-9._:[\]-]*)\|(.*)$/s;
+const entry = /^(\d+)\|([^|]+)\|([^|]+)\|([\w-]*)\|([^|]+)\|([a-z0-9._:[\]-]*)\|(?:=([\w-]*)\|)?(.*)$/s;
 
 /** Total: what is no entry of ours is passed over. An entry whose `use` is 0 has ended. */
 export function runningIn(
@@ -160,7 +160,7 @@ export function runningIn(
 ): readonly Running[] {
   return [...table.matchAll(line)].flatMap(([, escaped = '']) => {
     const key = unescaped(escaped);
-    const [, count = '', source = '', requestId = '', name = '', service = '', host = '', uri = ''] =
+    const [, count = '', source = '', requestId = '', name = '', service = '', host = '', device, uri = ''] =
       entry.exec(key) ?? [];
     if (requestId === '') return [];
     const anonymous = name === '';
@@ -172,6 +172,7 @@ export function runningIn(
       url: key.length >= RUNNING_LENGTH - 1 ? '' : uri.replace(/^[a-z]+:\/\/[^/]*/i, ''),
       ...{ method: '', source: source.replace(/:\d+$/, ''), sourcePort: Number(/\d+$/.exec(source)?.[0] ?? 0) },
       lasting: true,
+      ...(device === undefined || device === '' ? {} : { shown: { device } }),
     };
     return [{ count: Number(count), source, question }];
   });

@@ -29,6 +29,7 @@ ${support === undefined ? undefined : html`<p>Ask <a href="mailto:${support}">${
 
 /** Titles of conditions and names of levels help whoever is asked; what broke a condition stays in the log. */
 function textOf({ code, subject, detail }: Reason): string {
-  const name = code === 'condition-false' ? detail : code === 'access-level-unmet' ? subject : undefined;
+  const told = code === 'condition-false' || code === 'device-refused' ? detail : undefined;
+  const name = code === 'access-level-unmet' ? subject : told;
   return name === undefined || name === '' ? reasons[code] : `${reasons[code]} (${name})`;
 }

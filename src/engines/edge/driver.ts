@@ -7,6 +7,7 @@ import { must, removeTree } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
 import { compiledCode } from '../compiled.ts';
 import { FORMER, untilInForce } from '../in-force.ts';
+import { publishedFolder } from '../pki/paths.ts';
 import { makeMeetingFolder, makeOperatorFolder, makeVpnFolder } from './folders.ts';
 import { healthAt } from './health.ts';
 import { EdgeInput } from './input.ts';
@@ -36,7 +37,7 @@ export const edgeEngine = defineEngine<EdgeInput>({
         ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${machine.users.proxy.gid}`],
         ...['--inh-caps=-all', '--no-new-privs', process.execPath, '--max-old-space-size=512'],
         ...['--disable-warning=ExperimentalWarning', `${machine.home}/src/main/edge.ts`],
-        ...[paths.run, paths.state, paths.maps, paths.operator, paths.vpn],
+        ...[paths.run, paths.state, paths.maps, paths.operator, paths.vpn, publishedFolder(machine)],
       ],
       env: compiledCode(),
       log: paths.log,

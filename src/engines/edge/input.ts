@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { EdgeAccessLevel } from './sections/access-levels.ts';
 import { EdgeBinding } from './sections/bindings.ts';
+import { EdgeDeviceAuthority } from './sections/devices.ts';
 import {
   EdgeClient,
   EdgeConsent,
@@ -26,6 +27,7 @@ const lists = {
   clients: z.array(EdgeClient).max(2000),
   serviceAccounts: z.array(EdgeServiceAccount).max(10_000),
   portals: z.array(EdgePortal).max(200).default([]),
+  deviceAuthorities: z.array(EdgeDeviceAuthority).max(2000).default([]),
   vpnServers: z.array(EdgeVpnServer).max(100).default([]),
   vpnRights: z.array(EdgeVpnRight).max(20_000).default([]),
   vpnSets: z.array(EdgeVpnSet).max(20_000).default([]),

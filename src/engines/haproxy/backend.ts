@@ -1,5 +1,6 @@
 import { shortName } from '#lib/hash.ts';
 import { HOST_NAME } from './captured.ts';
+import { asksClients } from './clients.ts';
 import { headerLines } from './headers.ts';
 import { healthLines } from './health.ts';
 import { askingRules, isProtected, knownRunningRules, knownStrippingRules, strippingRules } from './iap.ts';
@@ -25,7 +26,7 @@ export function serviceSections(service: BackendService, input: HaproxyInput, pa
       ...healthLines(service),
       ...UNREACHED,
       ...(isProtected(service)
-        ? [...knownStrippingRules, ...passingRules, ...knownRunningRules(paths)]
+        ? [...knownStrippingRules, ...passingRules, ...knownRunningRules({ paths, asksClients: asksClients(input) })]
         : strippingRules(input)),
       ...headerLines(service),
       ...service.servers.map((it) => `server ${it.name} ${serverWords(it, { service, from: input }).join(' ')}`),
@@ -47,7 +48,7 @@ function askingSection(service: BackendService, input: HaproxyInput, paths: Hapr
       ...balanceLines(service),
       ...timeoutLines(service),
       ...UNREACHED,
-      ...askingRules(paths, [...strippingRules(input), ...headerLines(service)]),
+      ...askingRules({ paths, asksClients: asksClients(input) }, [...strippingRules(input), ...headerLines(service)]),
       ...servers,
     ],
   };

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
+import { trustedFor, withoutMissingLists } from './clients.ts';
 import { certificateFile, filesOf } from './files.ts';
 import type { HaproxyInput } from './input.ts';
 import { issuedForTrial } from './own.ts';
@@ -11,9 +12,13 @@ import { haproxyPaths, NO_STATES } from './paths.ts';
 import { asProxy } from './process.ts';
 import { rejection } from './rejection.ts';
 
+/** Stands in for an authority that is not made yet. */
+const TRIAL = { id: 'trial.clients', names: ['clients.invalid'], addresses: [] };
+
 /** Asks the engine itself about the whole configuration, beside the one that is in force. */
-export async function checkWith(machine: Machine, input: HaproxyInput): Promise<void> {
-  await checkValidity(machine, input);
+export async function checkWith(machine: Machine, wanted: HaproxyInput): Promise<void> {
+  await checkValidity(machine, wanted);
+  const input = withoutMissingLists(machine, wanted);
   const scratch = `${machine.run}/proxy-check-${randomBytes(4).toString('hex')}`;
   const paths = haproxyPaths({ run: scratch, state: scratch }, input.project);
   try {
@@ -22,7 +27,9 @@ export async function checkWith(machine: Machine, input: HaproxyInput): Promise<
     const folders = [scratch, dirname(paths.folder), paths.folder, paths.maps, paths.certificates, paths.pages];
     await must(machine, input.project, ['install', '-d', '-m', '0711', machine.run]);
     await must(machine, input.project, ['install', '-d', '-o', '0', '-g', String(gid), '-m', '2750', ...folders]);
-    const files = filesOf(input, paths, machine.unseal, await issuedForTrial({ machine, input, paths }));
+    const where = { machine, input, paths };
+    const trusted = await trustedFor(where, async () => (await machine.authority.issue(TRIAL)).certificate);
+    const files = filesOf(input, paths, machine.unseal, await issuedForTrial(where), trusted);
     for (const [path, text] of files) await machine.writeFile(path, text, 0o640);
     await machine.writeFile(paths.states, NO_STATES, 0o640);
     // As the user that it runs as: a configuration can name files, and what is wrong with them is told.

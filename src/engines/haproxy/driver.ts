@@ -5,6 +5,7 @@ import type { Machine } from '#core/machine.ts';
 import { hashOf } from '#lib/hash.ts';
 import { inTurn, isTaken } from '../turns.ts';
 import { checkWith } from './check.ts';
+import { notMade, staleClients, trustedFor } from './clients.ts';
 import { filesOf } from './files.ts';
 import { makeFolders } from './folders.ts';
 import { HaproxyInput } from './input.ts';
@@ -29,7 +30,8 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
     const { input } = wanted;
     const paths = haproxyPaths(machine, input.project);
     await makeFolders(machine, wanted.id, paths);
-    const files = filesOf(input, paths, machine.unseal, await issuedFor({ machine, input, paths }));
+    const where = { machine, input, paths };
+    const files = filesOf(input, paths, machine.unseal, await issuedFor(where), await trustedFor(where, notMade));
     if ((await readFile(paths.states, 'utf8').catch(() => '')) === '') {
       await machine.writeFile(paths.states, NO_STATES, 0o640);
     }
@@ -50,6 +52,8 @@ export const haproxyEngine = defineEngine<HaproxyInput>({
   },
 
   async due(machine, held) {
+    const paths = haproxyPaths(machine, held.input.project);
+    if (await staleClients(machine, held.input, paths)) return 'an authority of clients publishes something else';
     const names = await dueOf(machine, held.input);
     return names.length === 0
       ? undefined

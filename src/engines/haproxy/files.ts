@@ -1,5 +1,6 @@
 import type { Issued } from '#core/machine.ts';
 import { placeOf } from '#lib/seal.ts';
+import { asksClients } from './clients.ts';
 import { certificateList } from './frontend.ts';
 import { AGENT, memoryFiles, protectsAny } from './iap.ts';
 import { renderAgent, spoePath } from './iap-agent.ts';
@@ -15,15 +16,16 @@ export const together = ({ certificate, privateKey }: Issued): string =>
 
 /**
  * Everything that the load balancer reads, by path. `open` gives the plain text of a private key, `issued` what was not
- * brought, by its path.
+ * brought, by its path; `trusted` what front ends know of the authorities of their clients.
  */
 export function filesOf(
   input: HaproxyInput,
   paths: HaproxyPaths,
   open: (sealed: string, place: string) => string,
   issued: ReadonlyMap<string, Issued> = new Map(),
+  trusted: ReadonlyMap<string, string> = new Map(),
 ): ReadonlyMap<string, string> {
-  const files = new Map<string, string>();
+  const files = new Map(trusted);
   for (const status of pageStatuses) files.set(`${paths.pages}/${status}.html`, pageOf(status));
   for (const [name, pairs] of mapsOf(input)) files.set(`${paths.maps}/${name}`, mapText(pairs));
   for (const it of input.certificates) {
@@ -42,7 +44,7 @@ export function filesOf(
     files.set(certificateList(frontend, paths), lines.join(''));
   }
   for (const [path, text] of memoryFiles(input, paths)) files.set(path, text);
-  if (protectsAny(input)) files.set(spoePath(paths), renderAgent(AGENT));
+  if (protectsAny(input)) files.set(spoePath(paths), renderAgent(AGENT, asksClients(input)));
   files.set(paths.config, renderConfig(input, paths));
   return files;
 }

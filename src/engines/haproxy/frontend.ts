@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import { accessLogFormat, clientRules, ownQueryRule, queryRule } from './access-log.ts';
 import type { Section } from './backend.ts';
 import { captured, HOST_NAME, tracedAt, upgradedTo, WEBSOCKET } from './captured.ts';
+import { askingWords, shownDeviceRules } from './clients.ts';
 import { decidingChoices, decidingRules, passedBy, protectsAny, recognizingRules } from './iap.ts';
 import type { Frontend, HaproxyInput } from './input.ts';
 import { judgesNames, nameMaps, routeMaps } from './maps.ts';
@@ -20,6 +21,7 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
       ...clientRules(frontend.tls !== undefined),
       `unique-id-header ${REQUEST_ID}`,
       ...shownRules(frontend, paths),
+      ...shownDeviceRules(frontend),
       ...captured.map((it) => `capture request header ${it.header} len ${it.length}`),
       ...cleaningRules,
       ...(hostFirst(frontend, input) ? [hostRule] : []),
@@ -67,7 +69,7 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
   const secure =
     tls === undefined
       ? ''
-      : ` ssl crt-list ${certificateList(frontend, paths)} alpn h2,http/1.1 ssl-min-ver ${tls.minVersion}`;
+      : ` ssl crt-list ${certificateList(frontend, paths)} alpn h2,http/1.1 ssl-min-ver ${tls.minVersion}${askingWords(frontend, paths)}`;
   return `bind ${address}:${port}${secure}`;
 }
 

@@ -24,7 +24,10 @@ const args: Readonly<Record<string, string>> = {
 /** Variables that only the agent sets and no rule names. */
 const others = ['error'];
 
-export const renderAgent = (backend: string): string => `[iap]
+/** Where clients are asked for certificates: what the device has shown, and what the engine found wrong with it. */
+const shown: Readonly<Record<string, string>> = { certificate: 'ssl_c_der', verified: 'ssl_c_verify' };
+
+export const renderAgent = (backend: string, asksClients: boolean): string => `[iap]
 spoe-agent iap
   groups decide
   option var-prefix iap
@@ -41,7 +44,7 @@ spoe-group decide
   messages decide
 
 spoe-message decide
-  args ${Object.entries(args)
+  args ${Object.entries({ ...args, ...(asksClients ? shown : {}) })
     .map(([name, sample]) => `${name}=${sample}`)
     .join(' ')}
 `;

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
 import { selfSigned } from '../../../test/certificates.ts';
+import { trustFiles } from './clients.ts';
 import { filesOf } from './files.ts';
 import { AGENT } from './iap.ts';
 import { renderAgent, spoePath } from './iap-agent.ts';
-import { HaproxyInput } from './input.ts';
+import { clientModes, HaproxyInput } from './input.ts';
 import { haproxyPaths, NO_STATES } from './paths.ts';
 import { renderConfig } from './render.ts';
 import { sample } from './sample.fixture.ts';
@@ -24,7 +25,25 @@ const guarded: HaproxyInput = HaproxyInput.parse({
 
 test('a protected service renders to this configuration', async () => {
   await expect(renderConfig(guarded, places)).toMatchFileSnapshot('golden/iap.cfg');
-  await expect(renderAgent(AGENT)).toMatchFileSnapshot('golden/iap.spoe');
+  await expect(renderAgent(AGENT, false)).toMatchFileSnapshot('golden/iap.spoe');
+});
+
+/** The same where clients are asked for certificates of their devices. */
+const asking = (mode: (typeof clientModes)[number], listed = true): HaproxyInput => ({
+  ...guarded,
+  frontends: guarded.frontends.map((it) => {
+    const clients = { mode, authorities: ['lab.devices'], listed };
+    return it.tls === undefined ? it : { ...it, tls: { ...it.tls, clients } };
+  }),
+});
+
+test('a front end that asks for certificates of devices renders to this configuration, and only there it costs anything', async () => {
+  const [allow, reject] = clientModes.map((it) => renderConfig(asking(it), places));
+  const without = renderConfig(guarded, places).split('\n');
+  const more = (text = '') => text.split('\n').filter((it) => !without.includes(it));
+  await expect(`${more(allow).join('\n')}\n`).toMatchFileSnapshot('golden/devices-allow.cfg');
+  await expect(`${more(reject).join('\n')}\n`).toMatchFileSnapshot('golden/devices-reject.cfg');
+  await expect(renderAgent(AGENT, true)).toMatchFileSnapshot('golden/devices.spoe');
 });
 
 test('only protected services have a twin that asks, and every service is kept from the session’s cookie', () => {
@@ -50,7 +69,12 @@ test('HAProxy starts without remembering anything, and knows which services are 
 
 const installed = spawnSync('haproxy', ['-v']).status === 0;
 
-test.skipIf(!installed)('the real engine accepts it without a warning', () => {
+const engines: readonly (readonly [string, HaproxyInput])[] = [
+  ['as it is', guarded],
+  ...clientModes.map((it) => [it, asking(it, false)] as const),
+];
+
+test.skipIf(!installed).each(engines)('the real engine accepts it without a warning: %s', (_, input) => {
   const folder = mkdtempSync(`${tmpdir()}/vauban-haproxy-`);
   try {
     const here = haproxyPaths({ run: folder, state: folder }, 'lab');
@@ -66,7 +90,13 @@ test.skipIf(!installed)('the real engine accepts it without a warning', () => {
         notAfter: 4e12,
       };
     });
-    for (const [path, text] of filesOf({ ...guarded, certificates }, here, (it) => it)) {
+    for (const [path, text] of filesOf(
+      { ...input, certificates },
+      here,
+      (it) => it,
+      new Map(),
+      new Map(trustFiles(input, here).map((it) => [it, chain])),
+    )) {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, text);
     }

@@ -14,6 +14,7 @@ import { RUNNING_LENGTH } from '../edge/paths.ts';
 import { DIGEST, WHO } from './access-log.ts';
 import type { Section } from './backend.ts';
 import { KEPT_HOST_NAME, WEBSOCKET } from './captured.ts';
+import { DEVICE } from './clients.ts';
 import { spoePath } from './iap-agent.ts';
 import {
   AS_LAST,
@@ -69,14 +70,20 @@ const LARGE = 131_072;
  * What may still run when somebody loses a right is an entry of a table for as long as it runs, so that the edge service can
  * find it and end it (`edge/decision/running.ts` reads this). A body that has no length has no end, either.
  */
-const runningRules = (paths: HaproxyPaths, conditions: readonly string[]): readonly string[] => [
-  `http-request set-var-fmt(txn.iap_running) ${running('var(txn.iap_key)')} if ${conditions.join(' or ')}`,
+const runningRules = (where: Where, conditions: readonly string[]): readonly string[] => [
+  `http-request set-var-fmt(txn.iap_running) ${running(where, 'var(txn.iap_key)')} if ${conditions.join(' or ')}`,
   // Without such a variable there is no entry, either.
-  `http-request track-sc1 var(txn.iap_running) table ${memory(paths).running}`,
+  `http-request track-sc1 var(txn.iap_running) table ${memory(where.paths).running}`,
 ];
 
-const running = (key: string, host = 'var(txn.host)'): string =>
-  `'%rt|%ci:%cp|%[unique-id]|%[${key}]|%[var(txn.backend)]|%[${host}]|%HU'`;
+/** `asksClients`: whether devices may have shown certificates, so that what runs is told apart by them. */
+export interface Where {
+  readonly paths: HaproxyPaths;
+  readonly asksClients: boolean;
+}
+
+const running = ({ asksClients }: Where, key: string, host = 'var(txn.host)'): string =>
+  `'%rt|%ci:%cp|%[unique-id]|%[${key}]|%[var(txn.backend)]|%[${host}]|${asksClients ? `=%[${DEVICE}]|` : ''}%HU'`;
 
 /**
  * There is a body no longer, or never was, as all of it is in the engine's buffer. The engine keeps the name for its developers;
@@ -92,17 +99,17 @@ const largeRequests = (when = ''): readonly string[] => [`${when}!{ ${BODILESS} 
 /** What is not all here yet. The engine takes what follows an agreement to another protocol for no part of the response. */
 const goingOn: readonly string[] = [`acl iap-goes-on ${WHOLE},not`, 'acl iap-goes-on status 101'];
 
-const runningResponses = (paths: HaproxyPaths): readonly string[] => [
+const runningResponses = (where: Where): readonly string[] => [
   ...goingOn,
-  `http-response set-var-fmt(txn.iap_running) ${running('var(txn.iap_key)')} if iap-goes-on !${there('iap_running')} !{ ${small('res')} }`,
-  `http-response track-sc1 var(txn.iap_running) table ${memory(paths).running}`,
+  `http-response set-var-fmt(txn.iap_running) ${running(where, 'var(txn.iap_key)')} if iap-goes-on !${there('iap_running')} !{ ${small('res')} }`,
+  `http-response track-sc1 var(txn.iap_running) table ${memory(where.paths).running}`,
 ];
 
 /** Of the service's own backend, which gets small requests only. */
-export const knownRunningRules = (paths: HaproxyPaths): readonly string[] => [
+export const knownRunningRules = (where: Where): readonly string[] => [
   ...goingOn,
-  `http-response set-var-fmt(txn.iap_running) ${running(`var(${WHO}),bytes(0,${DIGEST})`, KEPT_HOST_NAME)} if iap-goes-on !{ ${small('res')} }`,
-  `http-response track-sc1 var(txn.iap_running) table ${memory(paths).running}`,
+  `http-response set-var-fmt(txn.iap_running) ${running(where, `var(${WHO}),bytes(0,${DIGEST})`, KEPT_HOST_NAME)} if iap-goes-on !{ ${small('res')} }`,
+  `http-response track-sc1 var(txn.iap_running) table ${memory(where.paths).running}`,
 ];
 
 const BEARER = "-m beg -i 'bearer '";
@@ -191,7 +198,8 @@ function lookingRules(paths: HaproxyPaths): readonly string[] {
 }
 
 /** What was decided before is decided again, without a question, and kept for the next request. */
-function rememberingRules(paths: HaproxyPaths): readonly string[] {
+function rememberingRules(where: Where): readonly string[] {
+  const { paths } = where;
   const remembered = there('iap_remembered');
   const byCookie = `!${there('iap_extra')} !${there('iap_proxy_token')} !${there('iap_token')}`;
   const keep = there('iap_keep');
@@ -205,7 +213,7 @@ function rememberingRules(paths: HaproxyPaths): readonly string[] {
     ...identityRules(remembered),
     `http-request set-var(txn.iap_keep) bool(true) if ${remembered} ${byCookie} ${AS_LAST}`,
     lastRule(remembered),
-    ...runningRules(paths, largeRequests(`${remembered} `)),
+    ...runningRules(where, largeRequests(`${remembered} `)),
     // All further rules are for what is kept, and for what is asked about.
     `http-request allow if ${remembered} !${keep}`,
     ...keepingRules(keep),
@@ -239,7 +247,9 @@ const AMBIGUOUS = '[\\\\;]|//|%(?:2e|2f|5c|3b|00|25)|/\\.{1,2}(?:/|$)';
  * Rules and filter of its twin, which asks the edge service about each request. `always`: what is done to each request on its
  * way to a server.
  */
-export function askingRules(paths: HaproxyPaths, always: readonly string[]): readonly string[] {
+export function askingRules(where: Where, always: readonly string[]): readonly string[] {
+  const { paths } = where;
+  const device = where.asksClients ? `|%[${DEVICE}]` : '';
   const flagged = (flag: string) => `{ var(txn.iap) -m sub ${flag} }`;
   const particular = `{ var(txn.iap) -m sub ${flags.address} ${flags.path} } !${there('iap_special')}`;
   const generated = `hdr ${GENERATED_HEADER} true hdr x-request-id %[unique-id] hdr cache-control no-store`;
@@ -250,14 +260,14 @@ export function askingRules(paths: HaproxyPaths, always: readonly string[]): rea
     // Decisions that count for one address or path only have these in their key, one behind the other: no other host may
     // read like this host with an address and the beginning of a path.
     `http-request return status 400 content-type ${PAGE_TYPE} lf-file ${paths.pages}/400.html ${generated} if { var(txn.host) -m reg ${quoted('[^a-z0-9._:\\[\\]-]')} }`,
-    `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]' if ${particular}`,
-    `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]|%[path]' if ${particular} ${flagged(flags.path)}`,
+    `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]${device}' if ${particular}`,
+    `http-request set-var-fmt(txn.iap_extra) '%[var(txn.host)]|%[src]${device}|%[path]' if ${particular} ${flagged(flags.path)}`,
     `http-request set-var(txn.iap_extra) var(txn.iap_extra),sha2(256),ub64enc if ${there('iap_extra')}`,
     `http-request set-var(txn.iap_place) var(txn.iap_place),concat(|,txn.iap_extra) if ${there('iap_extra')}`,
     ...lookUp(paths, there('iap_extra')),
     ...tokenRules,
     ...always,
-    ...rememberingRules(paths),
+    ...rememberingRules(where),
     'http-request send-spoe-group iap decide',
     'http-request set-var(txn.decision) var(txn.iap.reason)',
     whoRule(there('iap.email')),
@@ -268,8 +278,8 @@ export function askingRules(paths: HaproxyPaths, always: readonly string[]): rea
     `http-request return status 401 content-type "text/plain; charset=utf-8" lf-string %[var(txn.iap.error)] hdr www-authenticate ${quoted('Bearer error="invalid_token", error_description="%[var(txn.iap.error)]"')} ${generated} if { var(txn.iap.verdict) -m str unauthorized }`,
     `http-request return status 403 content-type ${PAGE_TYPE} lf-string %[var(txn.iap.page)] hdr content-security-policy %[var(txn.iap.policy)] hdr x-content-type-options nosniff hdr referrer-policy no-referrer ${generated} unless { var(txn.iap.verdict) -m str allow }`,
     ...identityRules(),
-    ...runningRules(paths, [there('iap_lasting'), ...largeRequests()]),
-    ...runningResponses(paths),
+    ...runningRules(where, [there('iap_lasting'), ...largeRequests()]),
+    ...runningResponses(where),
   ];
 }
 

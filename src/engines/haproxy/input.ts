@@ -21,6 +21,9 @@ const UrlPath = z
   .max(1024)
   .regex(/^\/[!$-[\]-~]*$/);
 
+/** The cloud's names. */
+export const clientModes = ['ALLOW_INVALID_OR_MISSING_CLIENT_CERT', 'REJECT_INVALID'] as const;
+
 export const protocols = ['HTTP', 'HTTPS', 'HTTP2', 'H2C'] as const;
 
 /** Where a request goes: to a service, or back to the client with another address. */
@@ -89,6 +92,14 @@ export const Frontend = z.strictObject({
       target: ResourceKeyText.describe('The proxy resource that says so.'),
       certificates: z.array(Label).min(1).max(100).describe('The first one is for clients that name no host.'),
       minVersion: z.enum(['TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']),
+      clients: z
+        .strictObject({
+          mode: z.enum(clientModes).describe('Whether one who shows no good certificate may come in.'),
+          authorities: z.array(AuthorityId).min(1).max(100).describe('Whose certificates are good.'),
+          listed: z.boolean().describe('Whether each of them has a revocation list.'),
+        })
+        .optional()
+        .describe('What clients are asked for; absent: nothing.'),
     })
     .optional(),
 });

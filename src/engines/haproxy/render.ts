@@ -1,5 +1,6 @@
 import { LINE_LENGTH } from './access-log.ts';
 import { redirectSections, type Section, serviceSections } from './backend.ts';
+import { sessionLines } from './clients.ts';
 import { frontendSection } from './frontend.ts';
 import { decidingSections } from './iap.ts';
 import type { HaproxyInput, Server } from './input.ts';
@@ -33,7 +34,7 @@ const framed = (servers: readonly Server[]): Server[] => [
 ];
 
 const sectionsOf = (input: HaproxyInput, paths: HaproxyPaths): readonly Section[] => [
-  globalSection(paths),
+  globalSection(input, paths),
   defaultsSection(paths),
   resolverSection(input),
   ...input.frontends.map((it) => frontendSection(it, input, paths)),
@@ -44,7 +45,7 @@ const sectionsOf = (input: HaproxyInput, paths: HaproxyPaths): readonly Section[
   ...decidingSections(input, paths),
 ];
 
-const globalSection = (paths: HaproxyPaths): Section => ({
+const globalSection = (input: HaproxyInput, paths: HaproxyPaths): Section => ({
   head: 'global',
   lines: [
     `log stdout len ${LINE_LENGTH} format raw daemon info`,
@@ -59,6 +60,7 @@ const globalSection = (paths: HaproxyPaths): Section => ({
     // It costs more than it saves with patterns as few as ours, and would find what was looked for by a hash of it alone.
     'tune.pattern.cache-size 0',
     'tune.ssl.default-dh-param 2048',
+    ...sessionLines(input),
     'ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES256-SHA:AES128-GCM-SHA256:AES256-GCM-SHA384',
     // As the cloud does: the shorter key first, which costs a third less and is no less out of reach.
     'ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',

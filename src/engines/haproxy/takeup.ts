@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { hashOf } from '#lib/hash.ts';
+import { trustFiles } from './clients.ts';
 import { ownFile } from './files.ts';
 import { sweep, writeFiles } from './folders.ts';
 import type { HaproxyInput } from './input.ts';
@@ -56,6 +57,8 @@ async function live({ machine, input, paths }: TakeUp, change: Change): Promise<
   try {
     const renewed = input.own.find((it) => change.changed.has(ownFile(it, paths)));
     if (renewed !== undefined) throw new NeedsReload(`the certificate of ${renewed.name} is another one`);
+    if (trustFiles(input, paths).some((it) => change.changed.has(it)))
+      throw new NeedsReload('an authority of clients publishes something else');
     await replaceCertificates(input, paths, change);
     await replaceMaps(input, paths, change.changed);
     await changeServers(machine, input, paths);

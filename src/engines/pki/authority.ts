@@ -25,15 +25,19 @@ export interface Place {
 
 /** The authority as it is, made when there is none, and with a certificate that outlasts what it issues. */
 export async function authorityAt(place: Place, input: InternalInput): Promise<Ledger> {
-  const { paths, tool } = place;
+  const { paths } = place;
   const known = await readLedger(paths);
-  if (known === undefined) return makeAuthority(place, input);
+  if (known === undefined) return withCertificate(place, await makeAuthority(place, input));
   const wrong = await damageOf(place, known, input);
   if (wrong !== undefined) throw damaged(paths, wrong);
-  const ledger = mustRenew(place, known, input) ? await renewed(place, known, input) : known;
-  // From the list, which is written first.
-  if ((await fileHash(paths.certificate)) !== textHash(ledger.authority.certificate))
-    await tool.writeFile(paths.certificate, ledger.authority.certificate, 0o644);
+  return withCertificate(place, mustRenew(place, known, input) ? await renewed(place, known, input) : known);
+}
+
+/** From the list, which is written first. */
+async function withCertificate({ paths, tool }: Place, ledger: Ledger): Promise<Ledger> {
+  const { certificate } = ledger.authority;
+  for (const path of [paths.certificate, paths.publishedCertificate])
+    if ((await fileHash(path)) !== textHash(certificate)) await tool.writeFile(path, certificate, 0o644);
   return ledger;
 }
 

@@ -12,7 +12,7 @@ import { applyExternal, checkExternal, externalLack } from './external.ts';
 import { type InternalInput, PkiInput } from './input.ts';
 import { crlLack, isSettled, issued, lackOf, orderOf, revoked, withCrl, withoutUnwanted } from './issue.ts';
 import { formerOf, restoredFile, takeUp } from './kept.ts';
-import { identityOf, readLedger } from './ledger.ts';
+import { fileHash, identityOf, readLedger, textHash } from './ledger.ts';
 import { observeExternal, observeInternal } from './observe.ts';
 import { pkiPaths } from './paths.ts';
 import { steered } from './steer.ts';
@@ -57,7 +57,7 @@ export const pkiEngine = defineEngine<PkiInput>({
   async discard(machine, held) {
     const { paths } = placeFor(machine, held.input);
     await inTurn(paths.folder, async () => {
-      await rm(paths.published, { force: true });
+      for (const it of [paths.published, paths.publishedCertificate]) await rm(it, { force: true });
       await removeTree(machine, held.id, paths.folder);
       for (const it of await formerOf(paths)) await removeTree(machine, held.id, it);
     });
@@ -119,6 +119,8 @@ async function lack(place: Place, input: InternalInput): Promise<string | undefi
   const damage = await damageOf(place, ledger, input);
   if (damage !== undefined) return damage;
   if (mustRenew(place, ledger, input)) return 'the authority’s certificate is soon over';
+  if ((await fileHash(place.paths.publishedCertificate)) !== textHash(ledger.authority.certificate))
+    return 'the authority’s certificate was changed where others read it';
   for (const it of input.certificates) {
     const why = it.revoked === undefined ? await lackOf(place, ledger, orderOf(it, input)) : undefined;
     if (why !== undefined) return `certificate ${it.id}: ${why}`;

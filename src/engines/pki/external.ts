@@ -66,8 +66,11 @@ interface File {
 }
 
 function filesOf(machine: Machine, input: ExternalInput, paths: PkiPaths): ReadonlyMap<string, File> {
-  const files = new Map<string, File>([[paths.certificate, { content: pem(input.certificate), mode: 0o644 }]]);
-  if (input.crl !== undefined) files.set(paths.crl, { content: pem(input.crl, 'X509 CRL'), mode: 0o644 });
+  const files = new Map<string, File>();
+  for (const path of [paths.certificate, paths.publishedCertificate])
+    files.set(path, { content: pem(input.certificate), mode: 0o644 });
+  for (const path of input.crl === undefined ? [] : [paths.crl, paths.published])
+    files.set(path, { content: pem(input.crl ?? '', 'X509 CRL'), mode: 0o644 });
   for (const it of input.imported) {
     const pair = paths.issued(it.id);
     files.set(pair.key, { content: importedKey(it, machine.unseal), mode: 0o600 });
@@ -80,7 +83,8 @@ export async function applyExternal(machine: Machine, input: ExternalInput, path
   await machine.makeFolder(paths.folder, { mode: 0o700 });
   const files = filesOf(machine, input, paths);
   for (const [path, { content, mode }] of files) await machine.writeFile(path, content, mode);
-  for (const path of await present(paths)) if (!files.has(path)) await rm(path, { recursive: true, force: true });
+  for (const path of [...(await present(paths)), paths.published])
+    if (!files.has(path)) await rm(path, { recursive: true, force: true });
 }
 
 /** What stands in the folder, whoever put it there. */

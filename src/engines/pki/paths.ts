@@ -10,8 +10,10 @@ export interface PkiPaths extends Signer {
   readonly certificate: string;
   /** PEM. An external authority may have none: then there is no file. */
   readonly crl: string;
-  /** The list of an authority of ours once more, for daemons that read it anew by themselves: everybody may. */
+  /** The list once more, for daemons that read it anew by themselves: everybody may. */
   readonly published: string;
+  /** The same of {@link certificate}. */
+  readonly publishedCertificate: string;
   /** What was issued, and what became of it. */
   readonly ledger: string;
   /** Certificate and private key of a declared one, by the id that it was asked for under. */
@@ -21,6 +23,15 @@ export interface PkiPaths extends Signer {
 }
 
 export const pkiFolder = (places: { readonly state: string }): string => `${places.state}/pki`;
+
+/** Where everybody may read what authorities publish. */
+export const publishedFolder = (places: { readonly state: string }): string => `${places.state}/revocations`;
+
+/** `authority`: project and name, such as `lab.vpn`. */
+export const publishedPaths = (folder: string, authority: string) => ({
+  published: `${folder}/${authority}.pem`,
+  publishedCertificate: `${folder}/${authority}.crt`,
+});
 
 /** `authority`: project and name, such as `lab.vpn`. */
 export function pkiPaths(places: { readonly state: string }, authority: string): PkiPaths {
@@ -34,7 +45,7 @@ export function pathsIn(folder: string): PkiPaths {
     key: `${folder}/authority.key`,
     certificate: `${folder}/authority.crt`,
     crl: `${folder}/crl.pem`,
-    published: `${dirname(dirname(folder))}/revocations/${basename(folder)}.pem`,
+    ...publishedPaths(publishedFolder({ state: dirname(dirname(folder)) }), basename(folder)),
     ledger: `${folder}/ledger.json`,
     issued: (id) => pair(`${folder}/issued/${id}`),
     demanded: (id) => pair(`${folder}/demanded/${id}`),

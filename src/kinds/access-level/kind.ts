@@ -1,7 +1,6 @@
 import { levelFaults } from '#access/policy/level.ts';
 import type { Resource, Snapshot } from '#core/resource.ts';
-import type { EdgeFragment } from '#engines/edge/input.ts';
-import type { EdgeTimeWindow } from '#engines/edge/sections/access-levels.ts';
+import type { EdgeAccessLevel, EdgeTimeWindow } from '#engines/edge/sections/access-levels.ts';
 import { defineKind, type Objection } from '../define.ts';
 import { edgeProject } from '../instance/fabric.ts';
 import { AccessLevelSpec, weekdays } from './spec.ts';
@@ -22,7 +21,9 @@ export const accessLevel = defineKind<AccessLevelSpec>({
     { title: 'TITLE', value: ({ spec }) => spec.title },
     { title: 'TYPE', value: ({ spec }) => (spec.custom === undefined ? 'basic' : 'custom') },
   ],
-  feeds: { edge: (resource) => toEdge(resource) },
+  feeds: {
+    edge: (resource) => [{ project: edgeProject(resource.project), accessLevels: [declarationOf(resource)] }],
+  },
   example: {
     office: {
       title: 'Office hours at the office',
@@ -92,7 +93,8 @@ function asksForItself(project: string, name: string, snapshot: Snapshot): boole
 
 const minuteOf = (clock: string): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
 
-function toEdge({ project, name, spec }: Resource<AccessLevelSpec>): readonly EdgeFragment[] {
+/** The level as policies have it. */
+export function declarationOf({ name, spec }: Resource<AccessLevelSpec>): EdgeAccessLevel {
   const windows = (list: NonNullable<AccessLevelSpec['basic']>['conditions'][number]['times']): EdgeTimeWindow[] =>
     list.map((it) => ({
       days: it.days.map((day) => weekdays.indexOf(day)).sort(),
@@ -100,13 +102,18 @@ function toEdge({ project, name, spec }: Resource<AccessLevelSpec>): readonly Ed
       until: minuteOf(it.until),
       timeZone: it.timeZone,
     }));
-  const conditions = (spec.basic?.conditions ?? []).map((it) => ({ ...it, times: windows(it.times) }));
-  const level = {
+  const conditions = (spec.basic?.conditions ?? []).map(({ devicePolicy: device, ...it }) => ({
+    ...it,
+    times: windows(it.times),
+    ...(device === undefined
+      ? {}
+      : { device: { authorities: device.certificateAuthorities, commonNames: device.commonNames } }),
+  }));
+  return {
     name,
     title: spec.title,
     combine: spec.basic?.combiningFunction === 'OR' ? ('or' as const) : ('and' as const),
     conditions,
     ...(spec.custom === undefined ? {} : { expression: spec.custom.expr }),
   };
-  return [{ project: edgeProject(project), accessLevels: [level] }];
 }

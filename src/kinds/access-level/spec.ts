@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { isTimeZone } from '#access/policy/window.ts';
 import { ref } from '#core/resource.ts';
+import { NamePart } from '../certificate-authority/spec.ts';
 import { Description, Prefix } from '../fields.ts';
 import { Member } from '../role-binding/member.ts';
 
@@ -35,6 +36,21 @@ const LevelCondition = z.strictObject({
     .default([])
     .describe('How somebody must have signed in, any of these: `otp` a code, `hwk` a security key, `mfa` two factors.'),
   members: z.array(Member).max(500).default([]).describe('Who; none: everybody.'),
+  devicePolicy: z
+    .strictObject({
+      certificateAuthorities: z
+        .array(ref('certificateAuthority'))
+        .min(1)
+        .max(100)
+        .describe('Authorities of which one must have issued it.'),
+      commonNames: z
+        .array(NamePart)
+        .max(1000)
+        .default([])
+        .describe('Common names of which it must have one; none: any.'),
+    })
+    .optional()
+    .describe('The certificate that the device must show. The front end has to ask for it (`mtlsPolicy`).'),
   requiredAccessLevels: z.array(ref('accessLevel')).max(50).default([]).describe('Other levels that must be met.'),
   negate: z.boolean().default(false).describe('Whether it holds exactly when the rest of it does not.'),
 });

@@ -3,6 +3,7 @@ import type { Resource } from '#core/resource.ts';
 import { defineKind } from '../define.ts';
 import { edgeNamespace } from '../network/fabric.ts';
 import { check } from './check.ts';
+import { checkDevices } from './devices.ts';
 import { toEdge } from './edge.ts';
 import { RoleBindingSpec } from './spec.ts';
 import { checkTunnel, toTunnel, toTunnelHost, toTunnelLinks, toTunnelNamespace } from './tunnel.ts';
@@ -12,7 +13,11 @@ export const roleBinding = defineKind<RoleBindingSpec>({
   plural: 'roleBindings',
   title: 'Role binding',
   spec: RoleBindingSpec,
-  check: (resource, snapshot) => [...check(resource, snapshot), ...checkTunnel(resource, snapshot)],
+  check: (resource, snapshot) => [
+    ...check(resource, snapshot),
+    ...checkTunnel(resource, snapshot),
+    ...checkDevices(resource, snapshot),
+  ],
   meaning: (before, after) => [...sentences('no longer lets', before, after), ...sentences('lets', after, before)],
   columns: [
     { title: 'ROLE', value: ({ spec }) => roleTitles[spec.role] },

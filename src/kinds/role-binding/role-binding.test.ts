@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { emptySnapshot } from '#core/snapshot.ts';
 import { admit } from '#plan/admit.ts';
 import { resourceChanges } from '#plan/difference.ts';
 import { parseSite } from '#plan/site.ts';
+import { certificateAuthority } from '../certificate-authority/kind.ts';
 
 const site = (more: object) => ({ project: 'lab', ...more });
 const admitted = (it: object) => {
@@ -55,4 +56,48 @@ test('a plan says who is let in and who no longer is', () => {
     'no longer lets user:a@example.com into every backend service of the project',
     'lets user:a@example.com into every backend service of the project when request.host == "x"',
   ]);
+});
+
+describe('a condition on the certificate of a device', () => {
+  const managed = '"managed" in request.auth.access_levels';
+  const base = {
+    certificateAuthorities: { devices: {} },
+    accessLevels: { managed: { basic: { conditions: [{ devicePolicy: { certificateAuthorities: ['devices'] } }] } } },
+    backendServices: { web: { iap: {} }, other: { iap: {} } },
+    urlMaps: { site: { defaultService: 'web' } },
+    sslCertificates: { front: { authority: 'devices', names: ['app.example.com'] } },
+    forwardingRules: { front: { targetHttpsProxy: 'front' } },
+  };
+  const front = (more: object) => ({
+    targetHttpsProxies: { front: { urlMap: 'site', sslCertificates: ['front'], ...more } },
+  });
+  const mtlsPolicy = { clientValidationMode: 'REJECT_INVALID', clientValidationAuthorities: ['devices'] };
+  const asks = (fields: object, more: object) => problems({ ...base, ...front(more), ...bound(fields) });
+
+  test.each([
+    ['a level', managed, 'the access level managed'],
+    ['the condition itself', 'has(device.certificate)', 'it'],
+  ])('is refused where no front end asks for one: %s', (_, expression, by) => {
+    const problem = `${by} asks for a certificate of the device, and no front end of web asks clients for one`;
+    const fields = { backendService: 'web', ...when(expression) };
+    expect(asks(fields, {})).toEqual([`${problem} -> Add \`mtlsPolicy\` to the target HTTPS proxy that leads there.`]);
+    expect(asks(fields, { mtlsPolicy })).toEqual([]);
+  });
+
+  test('is refused for a service that another front end leads to, and for what is no application', () => {
+    expect(asks({ backendService: 'other', ...when(managed) }, { mtlsPolicy })[0]).toContain('no front end of other');
+    expect(asks(when(managed), { mtlsPolicy })).toEqual([]);
+    const tunnels = { role: 'roles/iap.tunnelResourceAccessor', ...when(managed) };
+    expect(asks(tunnels, { mtlsPolicy }).join()).toContain('which only front ends of applications see');
+  });
+
+  test('an authority without a revocation list cannot be mixed with others where clients are rejected', () => {
+    const partner = (certificateAuthority.example as Record<string, object>)['head-office'];
+    const authorities = { certificateAuthorities: { devices: {}, partner } };
+    const both = { ...mtlsPolicy, clientValidationAuthorities: ['devices', 'partner'] };
+    const mixed = (mode: string) =>
+      problems({ ...base, ...authorities, ...front({ mtlsPolicy: { ...both, clientValidationMode: mode } }) });
+    expect(mixed('REJECT_INVALID')[0]).toContain('partner has no revocation list and others do');
+    expect(mixed('ALLOW_INVALID_OR_MISSING_CLIENT_CERT')).toEqual([]);
+  });
 });

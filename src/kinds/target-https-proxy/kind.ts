@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { ref } from '#core/resource.ts';
+import { clientModes } from '#engines/haproxy/input.ts';
 import { defineKind } from '../define.ts';
 import { Description } from '../fields.ts';
 import { sendsBack, urlMap } from '../url-map/kind.ts';
+import { checkClients, toDevices } from './clients.ts';
 
 export const TargetHttpsProxySpec = z
   .strictObject({
@@ -20,6 +22,22 @@ export const TargetHttpsProxySpec = z
       .enum(['NONE', 'ENABLE', 'DISABLE'])
       .default('NONE')
       .describe('Whether HTTP/3 is wanted. The installed engine must have it; `describe` says so.'),
+    mtlsPolicy: z
+      .strictObject({
+        clientValidationMode: z
+          .enum(clientModes)
+          .describe(
+            '`ALLOW_INVALID_OR_MISSING_CLIENT_CERT`: everybody comes in, and access levels may ask for a certificate. ' +
+              '`REJECT_INVALID`: who has none that is good is refused before anything is asked for.',
+          ),
+        clientValidationAuthorities: z
+          .array(ref('certificateAuthority'))
+          .min(1)
+          .max(100)
+          .describe('Whose certificates are good.'),
+      })
+      .optional()
+      .describe('Asks clients for a certificate of their device. None: nobody is asked.'),
     description: Description,
   })
   .meta({
@@ -35,7 +53,8 @@ export const targetHttpsProxy = defineKind<TargetHttpsProxySpec>({
   plural: 'targetHttpsProxies',
   title: 'Target HTTPS proxy',
   spec: TargetHttpsProxySpec,
-  check: ({ project, spec }, snapshot) => {
+  check: (resource, snapshot) => {
+    const { project, spec } = resource;
     const map = snapshot.find(urlMap, project, spec.urlMap);
     const repeated = spec.sslCertificates.findIndex((it, index, all) => all.indexOf(it) !== index);
     return [
@@ -51,13 +70,27 @@ export const targetHttpsProxy = defineKind<TargetHttpsProxySpec>({
       ...(repeated < 0
         ? []
         : [{ path: ['sslCertificates', repeated], message: 'it is there twice', fix: 'Name a certificate once.' }]),
+      ...checkClients(resource, snapshot),
     ];
   },
+  meaning: (before, after) => meaningOf(before?.spec.mtlsPolicy, after?.spec.mtlsPolicy),
   columns: [
     { title: 'SSL_CERTIFICATES', value: ({ spec }) => spec.sslCertificates.join(',') },
     { title: 'URL_MAP', value: ({ spec }) => spec.urlMap },
     { title: 'HTTP3', value: (_, { values }) => (values['http3'] === 0 ? 'not offered' : '') },
   ],
-  feeds: {},
+  feeds: { edge: (resource, snapshot) => toDevices(resource, snapshot) },
   example: { 'my-https-proxy': { urlMap: 'my-load-balancer', sslCertificates: ['my-cert'] } },
 });
+
+type Policy = TargetHttpsProxySpec['mtlsPolicy'];
+
+function meaningOf(before: Policy, after: Policy): readonly string[] {
+  if (after === undefined) return before === undefined ? [] : ['asks clients for no certificate any more'];
+  const names = after.clientValidationAuthorities.join(', ');
+  const isSame = before?.clientValidationMode === after.clientValidationMode;
+  if (isSame && before.clientValidationAuthorities.join(', ') === names) return [];
+  return after.clientValidationMode === 'REJECT_INVALID'
+    ? [`lets in only clients with a certificate of ${names}`]
+    : [`asks clients for a certificate of ${names}`];
+}

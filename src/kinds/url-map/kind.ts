@@ -138,3 +138,10 @@ export const sendsBack = ({ spec }: Resource<Spec>): boolean =>
       it?.httpsRedirect === true &&
       [it.hostRedirect, it.pathRedirect, it.prefixRedirect].every((part) => part === undefined),
   );
+
+/** All backend services that it leads to. */
+export const servicesOf = (spec: Spec): readonly string[] =>
+  [
+    ...[spec.defaultService, ...spec.pathMatchers.map((it) => it.defaultService)],
+    ...spec.pathMatchers.flatMap((it) => it.pathRules.map((rule) => rule.service)),
+  ].filter((it) => it !== undefined);

@@ -5,6 +5,8 @@ import { openEdgeDatabase } from '#edge/database.ts';
 import { startDecision } from '#edge/decision/decision.ts';
 import { keyRing } from '#edge/decision/keys.ts';
 import { mountSpecial } from '#edge/decision/special.ts';
+import { devicesFrom, noDevices } from '#edge/devices/devices.ts';
+import { followIssuers } from '#edge/devices/issuers.ts';
 import { accountsOf } from '#edge/directory/accounts.ts';
 import type { Edge, EdgeLog, EdgePart } from '#edge/edge.ts';
 import { followInput, type InputFile } from '#edge/input-file.ts';
@@ -37,6 +39,8 @@ export interface EdgeFolders {
   readonly operator?: string;
   /** Socket of VPN services; default in `run`. */
   readonly vpn?: string;
+  /** What certificate authorities publish; absent: no certificate of a device counts. */
+  readonly authorities?: string;
   /** Milliseconds since 1970; for tests in which time passes. */
   readonly now?: () => number;
   /** For tests in which identity providers and directories stand on this very machine. */
@@ -96,7 +100,12 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
   };
   // Each part mounts what it answers; what stands first is asked first.
   const keys = keyRing(edge.paths.keys, now);
-  const decision = await startDecision(edge, keys, memoryPlaces(folders.maps));
+  const issuers =
+    folders.authorities === undefined
+      ? undefined
+      : followIssuers({ input: input.current, onInput: input.onChange, folder: folders.authorities });
+  const devices = issuers === undefined ? noDevices : devicesFrom(issuers);
+  const decision = await startDecision(edge, keys, memoryPlaces(folders.maps), devices);
   mountSpecial(edge, keys, decision.refusals);
   const guards = guardsOf(edge, accounts);
   const signIn = startSignIn(edge, { accounts, clients, secrets, guards });
@@ -119,6 +128,7 @@ export async function startEdge(folders: EdgeFolders): Promise<RunningEdge> {
     guards,
     stop: async () => {
       input.stop();
+      issuers?.stop();
       web.server.close();
       web.server.closeAllConnections();
       for (const part of parts.toReversed()) await part.stop();

@@ -21,6 +21,13 @@ export const EdgeAccessLevel = z.strictObject({
         signIn: z.array(z.string().max(40)).max(10).describe('Sign-in methods of which one must have been used.'),
         members: z.array(z.string().max(300)).max(500).describe('Who; empty: everybody.'),
         requiredAccessLevels: z.array(Name).max(50).describe('Other levels that must be met.'),
+        device: z
+          .strictObject({
+            authorities: z.array(Name).min(1).max(100).describe('Authorities of which one must have issued it.'),
+            commonNames: z.array(z.string().max(64)).max(1000).describe('What it may be called; empty: anything.'),
+          })
+          .optional()
+          .describe('The certificate that the device must show; absent: none.'),
         negate: z.boolean().describe('Whether it holds when the rest does not.'),
       }),
     )
