@@ -22,9 +22,9 @@ const coded = (sample: string): string => `%[${sample},ub64enc]`;
 const fields: Readonly<Record<string, string>> = {
   end: '%[date(0,us)]',
   id: '%ID',
-  front: '%f',
-  // Three words, which do not change for as long as the connection is open.
-  client: '%[var(sess.peer)]',
+  // Four words, which do not change for as long as the connection is open.
+  front: '%[var(sess.peer)]',
+  client: '',
   clientPort: '',
   tls: '',
   method: '%HM',
@@ -88,10 +88,10 @@ export const ownQueryRule = (own: readonly string[]): string => {
   return `http-request unset-var(txn.query) if { path -m sub ${OWN_PATHS} }${hosts}`;
 };
 
-/** Once for each connection, and not for each of its requests: who is at the other end, as text. */
-export const clientRules = (encrypted: boolean): readonly string[] => [
+/** Once for each connection, and not for each of its requests: where it came in, and who is at the other end, as text. */
+export const clientRules = (front: string, encrypted: boolean): readonly string[] => [
   'tcp-request session set-var(sess.client) src,lower',
-  `tcp-request session set-var-fmt(sess.peer) '%[var(sess.client)] %[src_port] ${encrypted ? '%[ssl_fc_protocol]' : '-'}'`,
+  `tcp-request session set-var-fmt(sess.peer) '${front} %[var(sess.client)] %[src_port] ${encrypted ? '%[ssl_fc_protocol]' : '-'}'`,
 ];
 
 /** A longer line is cut off and then not understood; the longest that our limits allow is well below. */

@@ -10,15 +10,21 @@ import { frontendName, NOT_FOUND, quoted } from './names.ts';
 import { PAGE_TYPE } from './pages.ts';
 import type { HaproxyPaths } from './paths.ts';
 
+/** The engine adds it in the end, which costs less than to write it into a header by a rule. */
+const REQUEST_ID = 'x-request-id';
+const FORWARDED_PROTOCOL = 'x-forwarded-proto';
+
 /** One address and port: what comes in is cleaned, sent to the place that the route map names, and logged. */
 export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): Section {
+  const always = alwaysThere(frontend, input, paths);
+  const service = always ?? `var(${SERVICE})`;
   return {
     head: `frontend ${frontendName(frontend)}`,
     lines: [
       bindLine(frontend, paths),
       `log-format ${quoted(accessLogFormat(hasSecrets(input) ? 'no sign-ins' : 'everything', sourceOfAll(input)))}`,
       ...requestIdLines,
-      ...clientRules(frontend.tls !== undefined),
+      ...clientRules(frontendName(frontend), frontend.tls !== undefined),
       `unique-id-header ${REQUEST_ID}`,
       ...shownRules(frontend, paths),
       ...shownDeviceRules(frontend),
@@ -26,21 +32,33 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
       ...cleaningRules,
       ...(hostFirst(frontend, input) ? [hostRule] : []),
       ...nameRules(frontend, paths),
-      ...routeRules(frontend, input, paths),
+      ...(always === undefined ? routeRules(frontend, input, paths) : []),
       ...(hasSecrets(input) ? [queryRule] : []),
       // Before headers are added, among which others would have to be looked for.
-      ...recognizingRules(frontend, input, paths),
+      ...recognizingRules(frontend, { input, paths, service }),
       ...forwardingRules(frontend),
       ...passedBy(frontend, input),
       // Whoever goes by what a connection keeps does not need it; most of the others do.
       ...(hasSecrets(input) && !hostFirst(frontend, input) ? [hostRule] : []),
       ...(hasSecrets(input) ? [ownQueryRule(input.edgeHosts)] : []),
+      ...(always !== undefined && hasSecrets(input) ? [`http-request set-var(${SERVICE}) ${always}`] : []),
       ...decidingRules(frontend, input, paths),
-      ...decidingChoices(input),
-      'use_backend %[var(txn.backend)] if { var(txn.backend) -m found }',
+      ...decidingChoices(frontend, input, service),
+      `use_backend %[${service}]${always === undefined ? ` if { ${service} -m found }` : ''}`,
       `default_backend ${NOT_FOUND}`,
     ],
   };
+}
+
+/** Where the rules of a front end leave the name of the service that a request goes to. */
+const SERVICE = 'txn.backend';
+
+/**
+ * Of a route map that sends everything to one service: what tells which. To ask twice costs less than to write it down once.
+ */
+function alwaysThere(frontend: Frontend, input: HaproxyInput, { maps }: HaproxyPaths): string | undefined {
+  const { names, endings, paths } = routesHave(frontend, input);
+  return names || endings || paths ? undefined : `str(*),map_str(${maps}/${routeMaps(frontend.routes).hosts})`;
 }
 
 /** Whether addresses of our own are among those that are asked for; what they ask for is not told. */
@@ -55,7 +73,6 @@ const sourceOfAll = ({ services, source }: HaproxyInput): string | undefined =>
  * connection may share one), and eight by chance for the request. It names a request and is no secret. Digits that are decimal
  * from the start need not be made lower.
  */
-const REQUEST_ID = 'x-request-id';
 export const requestIdLines: readonly string[] = [
   'unique-id-format %[var(sess.seed)]%Ts%ms%[rand(90000000),add(10000000)]',
   "tcp-request session set-var-fmt(sess.seed) '%[rand,hex,bytes(8,8),lower]%[rand(900),add(100)]'",
@@ -77,7 +94,8 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
 export const cleaningRules: readonly string[] = [
   // Many applications take `_` for `-`, so that a name with one could stand for a header of ours. Some servers take any sign
   // for `-`: lighttpd for CGI, PHP a dot. Names are all looked at in one go, and one by one only where there is a reason.
-  'http-request del-header _|^x[^a-z0-9]goog[^a-z0-9] -m reg if { req.hdr_names -m sub _ goog }',
+  // What we add later to what is then certainly not there need not be looked for once more.
+  `http-request del-header _|^x[^a-z0-9]goog[^a-z0-9]|^(?:${REQUEST_ID}|${FORWARDED_PROTOCOL})$ -m reg if { req.hdr_names -m sub _ goog x- }`,
   // Both end in a connection on which nobody decides about anything any more, or in one's own request sent back.
   'http-request deny status 405 if { method CONNECT TRACE }',
   // So does an upgrade to anything but WebSocket alone: HTTP/2 without TLS is another way to send requests.
@@ -164,11 +182,9 @@ function pathRules(exact: string, prefixes: string): readonly string[] {
 /** As the cloud does it: addresses of client and load balancer are appended, whatever came is kept before them. */
 function forwardingRules(frontend: Frontend): readonly string[] {
   return [
-    // The engine adds its own in the end, which costs less than to write it into a header here.
-    `http-request del-header ${REQUEST_ID}`,
     // Of several such lines the last one counts; one line is what applications read.
     `http-request set-header x-forwarded-for '%[req.fhdr(x-forwarded-for),concat(",")]%[var(sess.client)],${frontend.address}'`,
-    `http-request set-header x-forwarded-proto ${frontend.tls === undefined ? 'http' : 'https'}`,
+    `http-request add-header ${FORWARDED_PROTOCOL} ${frontend.tls === undefined ? 'http' : 'https'}`,
     "http-request add-header via '1.1 vauban'",
     // Other than %[unique-id], %ID is not encoded letter by letter, but has to be there: who asks for it makes it.
     `http-request add-header x-cloud-trace-context '%ID/1;o=0' if !{ ${tracedAt} -m found } { unique-id -m found }`,

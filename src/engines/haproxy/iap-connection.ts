@@ -17,6 +17,7 @@ import type { HaproxyPaths } from './paths.ts';
 /** Variable of the connection to what is kept in it. */
 const kept: Readonly<Record<string, string>> = {
   key: 'var(txn.iap_key)',
+  service: 'var(txn.backend)',
   epoch: 'var(txn.iap)',
   generation: 'var(txn.iap_generation)',
   until: 'var(txn.iap_entry),add(0)',
@@ -53,17 +54,24 @@ const KEPT_WHO = 'sess.iap_who';
 /** There behind {@link knowingRules} for requests that go by what the connection has kept. */
 export const KNOWN = WHO;
 
+/** Where they go. The route map is not asked again: it may lead elsewhere by now, and another service is another decision. */
+export const KNOWN_CHOICE = `use_backend %[var(sess.iap_service)] if ${found(KNOWN)}`;
+
 /**
- * `small`: conditions of which one must hold, the cheapest first; `particular`: those under which a request must go another way
+ * `service`: the sample that names where the request goes; `small`: conditions of which one must hold, the cheapest first; `particular`: those under which a request must go another way
  * whatever is kept. A service that is not protected has no epoch, so that nothing is the same as that.
  */
 export const knowingRules = (
   paths: HaproxyPaths,
-  { small, particular }: { readonly small: readonly string[]; readonly particular: readonly string[] },
+  {
+    service,
+    small,
+    particular,
+  }: { readonly service: string; readonly small: readonly string[]; readonly particular: readonly string[] },
 ): readonly string[] => {
   const { table, services } = memory(paths);
   const alive = `{ var(sess.iap_key),table_gpt0(${table}),sub(sess.iap_generation) eq 0 }`;
-  const epoch = `{ var(txn.backend),map_str(${services}),strcmp(sess.iap_epoch) eq 0 }`;
+  const epoch = `{ ${service},map_str(${services}),strcmp(sess.iap_epoch) eq 0 }`;
   const none = particular.map((it) => `!${it}`).join(' ');
   const still = `${SAME_COOKIES} ${epoch} ${alive} { date,sub(sess.iap_until) lt 0 }`;
   return [

@@ -19,6 +19,7 @@ import { spoePath } from './iap-agent.ts';
 import {
   AS_LAST,
   KNOWN,
+  KNOWN_CHOICE,
   keepingRules,
   knowingRules,
   lastRule,
@@ -71,7 +72,7 @@ const LARGE = 131_072;
  * find it and end it (`edge/decision/running.ts` reads this). A body that has no length has no end, either.
  */
 const runningRules = (where: Where, conditions: readonly string[]): readonly string[] => [
-  `http-request set-var-fmt(txn.iap_running) ${running(where, 'var(txn.iap_key)')} if ${conditions.join(' or ')}`,
+  `http-request set-var-fmt(txn.iap_running) ${running(where, deciding)} if ${conditions.join(' or ')}`,
   // Without such a variable there is no entry, either.
   `http-request track-sc1 var(txn.iap_running) table ${memory(where.paths).running}`,
 ];
@@ -82,8 +83,18 @@ export interface Where {
   readonly asksClients: boolean;
 }
 
-const running = ({ asksClients }: Where, key: string, host = 'var(txn.host)'): string =>
-  `'%rt|%ci:%cp|%[unique-id]|%[${key}]|%[var(txn.backend)]|%[${host}]|${asksClients ? `=%[${DEVICE}]|` : ''}%HU'`;
+/** Who asks, and for what: samples. */
+interface Asked {
+  readonly key: string;
+  readonly service: string;
+  readonly host: string;
+}
+
+const running = ({ asksClients }: Where, { key, service, host }: Asked): string =>
+  `'%rt|%ci:%cp|%[unique-id]|%[${key}]|%[${service}]|%[${host}]|${asksClients ? `=%[${DEVICE}]|` : ''}%HU'`;
+
+const deciding: Asked = { key: 'var(txn.iap_key)', service: 'var(txn.backend)', host: 'var(txn.host)' };
+const knowing: Asked = { key: `var(${WHO}),bytes(0,${DIGEST})`, service: 'be_name', host: KEPT_HOST_NAME };
 
 /**
  * There is a body no longer, or never was, as all of it is in the engine's buffer. The engine keeps the name for its developers;
@@ -101,30 +112,33 @@ const goingOn: readonly string[] = [`acl iap-goes-on ${WHOLE},not`, 'acl iap-goe
 
 const runningResponses = (where: Where): readonly string[] => [
   ...goingOn,
-  `http-response set-var-fmt(txn.iap_running) ${running(where, 'var(txn.iap_key)')} if iap-goes-on !${there('iap_running')} !{ ${small('res')} }`,
+  `http-response set-var-fmt(txn.iap_running) ${running(where, deciding)} if iap-goes-on !${there('iap_running')} !{ ${small('res')} }`,
   `http-response track-sc1 var(txn.iap_running) table ${memory(where.paths).running}`,
 ];
 
 /** Of the service's own backend, which gets small requests only. */
 export const knownRunningRules = (where: Where): readonly string[] => [
   ...goingOn,
-  `http-response set-var-fmt(txn.iap_running) ${running(where, `var(${WHO}),bytes(0,${DIGEST})`, KEPT_HOST_NAME)} if iap-goes-on !{ ${small('res')} }`,
+  `http-response set-var-fmt(txn.iap_running) ${running(where, knowing)} if iap-goes-on !{ ${small('res')} }`,
   `http-response track-sc1 var(txn.iap_running) table ${memory(where.paths).running}`,
 ];
 
 const BEARER = "-m beg -i 'bearer '";
 
-/** Rules of a front end behind those that found the service, which `txn.backend` names: whether the connection knows it all. */
-export const recognizingRules = (frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): readonly string[] =>
+/** Rules of a front end: whether the connection knows it all. `service`: the sample that names where the request goes. */
+export const recognizingRules = (
+  frontend: Frontend,
+  { input, paths, service }: { readonly input: HaproxyInput; readonly paths: HaproxyPaths; readonly service: string },
+): readonly string[] =>
   protectsAny(input) && frontend.tls !== undefined
-    ? knowingRules(paths, { small: [WHOLE, small('req')], particular: [OWN_ADDRESSES] })
+    ? knowingRules(paths, { service, small: [WHOLE, small('req')], particular: [OWN_ADDRESSES] })
     : [];
 
 /** What is known goes by all rules behind this one. */
 export const passedBy = (frontend: Frontend, input: HaproxyInput): readonly string[] =>
   protectsAny(input) && frontend.tls !== undefined ? [`http-request allow if ${found(KNOWN)}`] : [];
 
-/** For all others: what the service's policy is known by. */
+/** For all others, of which `txn.backend` names the service: what its policy is known by. */
 export function decidingRules(frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): readonly string[] {
   if (!protectsAny(input)) return [];
   // Absent for services that are not protected.
@@ -137,8 +151,8 @@ export function decidingRules(frontend: Frontend, input: HaproxyInput, paths: Ha
   return [epoch, single];
 }
 
-/** `use_backend` lines that come before the one that all requests take. */
-export function decidingChoices(input: HaproxyInput): readonly string[] {
+/** `use_backend` lines that come before the one that all requests take. `service`: as with {@link recognizingRules}. */
+export function decidingChoices(frontend: Frontend, input: HaproxyInput, service: string): readonly string[] {
   if (!protectsAny(input)) return [];
   const tokens = ['authorization', 'proxy-authorization'].map((it) => `{ req.fhdr(${it}) ${BEARER} }`);
   const ask = 'use_backend %[var(txn.backend)].ask';
@@ -147,8 +161,8 @@ export function decidingChoices(input: HaproxyInput): readonly string[] {
   const modes = ['IDENTITY', 'CLEAR_LOGIN_COOKIE'].map((it) => `${MODE_PARAMETER}=${it}`);
   // The ways that most requests take come first: each rule costs those that go by it.
   return [
-    // Those who are known as well, as nobody has looked there for them.
-    `use_backend %[var(txn.backend)] if !${there('iap')}`,
+    ...(frontend.tls === undefined ? [] : [KNOWN_CHOICE]),
+    `use_backend %[${service}] if !${there('iap')}`,
     `use_backend ${PAGES} if { path -m beg ${OWN_PATHS} }`,
     `use_backend ${PAGES} if { query -m sub ${modes.join(' ')} }`,
     `${ask} if { req.cook(${SESSION_COOKIE}) -m found }`,

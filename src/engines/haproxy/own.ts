@@ -8,7 +8,7 @@ import { captured } from './captured.ts';
 import { certificateFile, ownFile, together } from './files.ts';
 import { cleaningRules, requestIdLines } from './frontend.ts';
 import { PAGES } from './iap.ts';
-import type { Certificate, HaproxyInput } from './input.ts';
+import type { Certificate, HaproxyInput, OwnFront } from './input.ts';
 import { quoted } from './names.ts';
 import { PAGE_TYPE } from './pages.ts';
 import { type HaproxyPaths, haproxyPaths } from './paths.ts';
@@ -18,14 +18,16 @@ import { type HaproxyPaths, haproxyPaths } from './paths.ts';
  * certificate of the site's, or one that the deployment's authority issues.
  */
 
+const ownName = ({ name }: OwnFront): string => `own.${name}`;
+
 export const ownSections = (input: HaproxyInput, paths: HaproxyPaths): readonly Section[] =>
   input.own.map((it) => ({
-    head: `frontend own.${it.name}`,
+    head: `frontend ${ownName(it)}`,
     lines: [
       `bind ${it.address}:${it.port} ssl crt ${ownFile(it, paths)} alpn h2,http/1.1 ssl-min-ver TLSv1.2`,
       `log-format ${quoted(accessLogFormat('no queries'))}`,
       ...requestIdLines,
-      ...clientRules(true),
+      ...clientRules(ownName(it), true),
       ...captured.map((header) => `capture request header ${header.header} len ${header.length}`),
       ...cleaningRules,
       'http-request set-var(txn.host) req.hdr(host),host_only,lower',
