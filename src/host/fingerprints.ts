@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Artifact } from '#core/artifact.ts';
 import type { Machine } from '#core/machine.ts';
+import { askedOnce } from './asked-once.ts';
 import type { Engines } from './engines.ts';
 import { patience, within } from './within.ts';
 
@@ -35,11 +36,11 @@ export class Fingerprints {
   }
 
   /** `known`: as we left it. `ours`: taken anew just now. `foreign`: somebody changed it. `unknown`: nobody can tell. */
-  async look(artifact: Artifact): Promise<'known' | 'ours' | 'foreign' | 'unknown'> {
+  async look(artifact: Artifact, machine = this.#machine): Promise<'known' | 'ours' | 'foreign' | 'unknown'> {
     const fingerprint = this.#engines.get(artifact.engine)?.fingerprint;
     if (fingerprint === undefined) return 'known';
     const known = await this.#load();
-    const text = await within(patience.observe, artifact.id, () => fingerprint(this.#machine, artifact));
+    const text = await within(patience.observe, artifact.id, () => fingerprint(machine, artifact));
     const now = createHash('sha256').update(text).digest('hex').slice(0, 32);
     const before = known.get(artifact.id);
     if (!this.#ours.delete(artifact.id)) {
@@ -53,7 +54,8 @@ export class Fingerprints {
   /** Looks at what we have just touched, so that every touch from now on is a foreign one. */
   async take(held: readonly Artifact[]): Promise<void> {
     const ours = held.filter((it) => this.#ours.has(it.id));
-    await Promise.all(ours.map((it) => this.look(it).catch(() => this.distrust(it.id))));
+    const machine = askedOnce(this.#machine);
+    await Promise.all(ours.map((it) => this.look(it, machine).catch(() => this.distrust(it.id))));
     if (ours.length > 0) await this.save(held);
   }
 

@@ -3,6 +3,7 @@ import type { Observation } from '#core/engine.ts';
 import type { Mending, Renewal } from '#core/host.ts';
 import type { Machine } from '#core/machine.ts';
 import { asProblem } from '#core/problem.ts';
+import { askedOnce } from './asked-once.ts';
 import type { Engines } from './engines.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { Holding } from './journal.ts';
@@ -46,8 +47,8 @@ export class Mender {
     return this.#mended;
   }
 
-  async observe(artifacts: readonly Artifact[]): Promise<Observation[]> {
-    const { engines, machine } = this.#parts;
+  async observe(artifacts: readonly Artifact[], machine = askedOnce(this.#parts.machine)): Promise<Observation[]> {
+    const { engines } = this.#parts;
     const seen = await inParallel(artifacts, async (it): Promise<Observation[]> => {
       const observe = engines.get(it.engine)?.observe;
       if (observe === undefined) return [];
@@ -82,7 +83,8 @@ export class Mender {
     // What we have just touched is looked at once more, so that from now on a foreign touch shows.
     const touched = holding.artifacts.filter((it) => wrong.has(it.id));
     if (touched.length > 0) {
-      await inParallel(touched, (it) => this.fingerprints.look(it).catch(() => 'unknown' as const));
+      const machine = askedOnce(this.#parts.machine);
+      await inParallel(touched, (it) => this.fingerprints.look(it, machine).catch(() => 'unknown' as const));
       await this.fingerprints.save(holding.artifacts);
     }
     const before = [holding.remains, holding.discard, holding.doubtful].map((it) => it?.length ?? 0);
@@ -92,7 +94,8 @@ export class Mender {
 
   async #wrong(artifacts: readonly Artifact[], doubtful: ReadonlySet<string>): Promise<Map<string, string>> {
     const wrong = new Map<string, string>();
-    for (const { artifact, state, detail } of await this.observe(artifacts)) {
+    const machine = askedOnce(this.#parts.machine);
+    for (const { artifact, state, detail } of await this.observe(artifacts, machine)) {
       const reason = state === 'failed' ? (detail ?? FAILED) : this.#stuck(artifact, state, detail);
       if (reason !== undefined) wrong.set(artifact, reason);
     }
@@ -101,13 +104,13 @@ export class Mender {
       if (wrong.has(it.id)) return;
       const due = await this.#parts.engines
         .get(it.engine)
-        ?.due?.(this.#parts.machine, it)
+        ?.due?.(machine, it)
         .catch(() => undefined);
       if (due !== undefined) wrong.set(it.id, due);
     });
     const rest = artifacts.filter((it) => !wrong.has(it.id));
     await inParallel(rest, async (it) => {
-      const seen = await this.fingerprints.look(it).catch((error: unknown) => asProblem(error));
+      const seen = await this.fingerprints.look(it, machine).catch((error: unknown) => asProblem(error));
       if (seen === 'foreign') wrong.set(it.id, FOREIGN);
       else if (seen === 'unknown') wrong.set(it.id, UNKNOWN);
       else if (typeof seen !== 'string') wrong.set(it.id, seen.message);

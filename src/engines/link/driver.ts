@@ -1,5 +1,6 @@
 import { defineEngine } from '#core/engine.ts';
-import type { Machine } from '#core/machine.ts';
+import type { Machine, RunResult } from '#core/machine.ts';
+import { Problem } from '#core/problem.ts';
 import { must } from '#core/run.ts';
 import { canonical } from '#lib/hash.ts';
 import type { LinkEnd } from './input.ts';
@@ -40,8 +41,9 @@ export const linkEngine = defineEngine<LinkInput>({
   },
 
   async observe(machine, held) {
-    const both = await Promise.all([held.input.a, held.input.b].map((end) => hasInterface(machine, end)));
-    const up = both.every(Boolean);
+    const both = [held.input.a, held.input.b];
+    const found = await Promise.all(both.map(({ namespace }) => everythingIn(machine, held.id, namespace)));
+    const up = both.every(({ name }, at) => found[at]?.links.has(name));
     return {
       artifact: held.id,
       state: up ? 'ready' : 'failed',
@@ -59,24 +61,63 @@ const wire = ({ a, b }: LinkInput): string =>
 const identity = (input: LinkInput): string =>
   canonical([wire(input), [input.a, input.b].map(({ addresses, bridge }) => [addresses, bridge ?? ''])]);
 
-/** What an end is like, without what traffic changes. The link comes last: after it `ip` lists no addresses any more. */
+/** What an end is like, without what traffic changes. */
 async function endText(machine: Machine, at: string, { namespace, name, shared, addresses }: LinkEnd): Promise<string> {
-  const ask = ['addr', 'route', 'neigh', 'link'].map(
-    (it) => `${it} show dev ${name}${it === 'neigh' ? ' nud permanent' : ''}\n`,
-  );
-  const { stdout } = await must(machine, at, ['ip', '-4', '-o', '-batch', '-'], { namespace, stdin: ask.join('') });
-  const lines = stdout.trimEnd().split('\n');
-  const link = lines.pop() ?? '';
+  const { links, rest } = await everythingIn(machine, at, namespace);
+  const link = links.get(name);
+  if (link === undefined) throw gone(at, name);
   const parts = [
     /[<,]UP[,>]/.test(link),
     /mtu \d+/.exec(link)?.[0],
     /link\/ether \S+/.exec(link)?.[0],
     / master \S+/.exec(link)?.[0],
   ];
-  const rest = lines.map((line) => line.replace(/^\d+: /, '').replace(/ (linkdown|dead)\b/g, ''));
+  const own = rest.get(name) ?? [];
   // Of what others may change as well, our own addresses must be there, and nothing else is looked at.
-  const ours = shared === true ? rest.filter((line) => addresses.some((it) => line.includes(` inet ${it} `))) : rest;
-  return [...parts, ...ours.sort()].join('\n');
+  const ours = shared === true ? own.filter((line) => addresses.some((it) => line.includes(` inet ${it} `))) : own;
+  return [...parts, ...ours.toSorted()].join('\n');
+}
+
+const gone = (at: string, name: string): Problem =>
+  new Problem('ENGINE_FAILED', { at, message: `interface ${name} is gone`, fix: 'It is made anew by itself.' });
+
+interface Everything {
+  /** What `ip` says of each interface, by its name. */
+  readonly links: ReadonlyMap<string, string>;
+  /** Addresses, routes and permanent neighbours of each, as `ip` tells them of one device. */
+  readonly rest: ReadonlyMap<string, readonly string[]>;
+}
+
+/** One question for all links that end in a namespace. The links come last: after them `ip` lists no addresses any more. */
+async function everythingIn(machine: Machine, at: string, namespace: string): Promise<Everything> {
+  const stdin = 'addr show\nroute show\nneigh show nud permanent\nlink show\n';
+  const answer = await must(machine, at, ['ip', '-4', '-o', '-batch', '-'], { namespace, stdin });
+  // In one look all get the same answer, and there may be a thousand.
+  const found = understood.get(answer) ?? everythingOf(answer.stdout);
+  understood.set(answer, found);
+  return found;
+}
+
+const understood = new WeakMap<RunResult, Everything>();
+
+/** Pure: what `ip` printed, by device. */
+export function everythingOf(text: string): Everything {
+  const links = new Map<string, string>();
+  const rest = new Map<string, string[]>();
+  for (const line of text.replace(/ (linkdown|dead)\b/g, '').split('\n')) {
+    const [, index = '', device = ''] = /^(\d+: )([^\s:@]+)/.exec(line) ?? [];
+    if (device !== '' && line.includes(' link/')) {
+      links.set(device, line);
+      continue;
+    }
+    const [told = '', other = ''] = / dev (\S+)/.exec(line) ?? [];
+    const of = device === '' ? other : device;
+    const list = rest.get(of);
+    const own = device === '' ? line.replace(told, '') : line.slice(index.length);
+    if (list === undefined) rest.set(of, [own]);
+    else list.push(own);
+  }
+  return { links, rest };
 }
 
 async function configure(machine: Machine, at: string, end: LinkEnd, before: LinkEnd | undefined): Promise<void> {

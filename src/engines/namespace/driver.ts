@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat, statfs } from 'node:fs/promises';
 import type { Artifact } from '#core/artifact.ts';
 import { defineEngine } from '#core/engine.ts';
 import type { Machine } from '#core/machine.ts';
@@ -90,23 +90,35 @@ async function attachHost(machine: Machine, { id, input }: Artifact<NamespaceInp
   await borrow(machine, id, input.sysctls);
 }
 
-async function isListed(machine: Machine, name: string): Promise<boolean> {
-  const { stdout } = await machine.exec(['ip', 'netns', 'list']);
-  return stdout.split('\n').some((line) => line.split(' ')[0] === machine.namespace(name));
-}
+const placeOf = (machine: Machine, name: string): string => `/run/netns/${machine.namespace(name)}`;
+
+const isListed = (machine: Machine, name: string): Promise<boolean> =>
+  stat(placeOf(machine, name)).then(
+    () => true,
+    () => false,
+  );
+
+/** The file system of namespaces (`NSFS_MAGIC` of linux/magic.h): what a name leads to that has one behind it. */
+const NSFS = 0x6e736673;
 
 /** A name without a namespace behind it is what a death in the middle of making one leaves; it counts for nothing. */
 async function exists(machine: Machine, name: string): Promise<boolean> {
-  if (!(await isListed(machine, name))) return false;
-  if ((await machine.exec(['true'], { namespace: name })).code === 0) return true;
-  await machine.exec(['ip', 'netns', 'delete', machine.namespace(name)]);
-  return false;
+  const type = await statfs(placeOf(machine, name)).then(
+    (it) => it.type,
+    () => undefined,
+  );
+  if (type !== undefined && type !== NSFS) await machine.exec(['ip', 'netns', 'delete', machine.namespace(name)]);
+  return type === NSFS;
 }
 
 const markOf = (machine: Machine, name: string): string => `${machine.run}/namespaces/${name}`;
 
-const inodeOf = async (machine: Machine, name: string): Promise<string> =>
-  (await machine.exec(['stat', '-L', '-c', 'net:[%i]', `/run/netns/${machine.namespace(name)}`])).stdout.trim();
+/** As `readlink` of a process's own tells it; empty where there is none. */
+const inodeOf = (machine: Machine, name: string): Promise<string> =>
+  stat(placeOf(machine, name)).then(
+    (it) => `net:[${it.ino}]`,
+    () => '',
+  );
 
 /**
  * Somebody deleted the name only: as long as a process lives in it, the namespace is whole, and it gets its name back
