@@ -199,6 +199,8 @@ test('a WebSocket ends when the certificate is revoked that it was opened with, 
   const lost = client(socketWith(await issue('socket')), cookie);
   const other = client(socketWith(await issue('laptop')), cookie);
   await Promise.all([lost.said('open'), other.said('open')]);
+  // Both are among those that were judged already, so that only the revocation is a reason to look at them again.
+  await eventually(lab.health, (it) => it.values['lab']?.['running'] === 2);
   await revoke('socket');
   await lost.said('closed');
   expect(other.lines()).toEqual(['open']);
