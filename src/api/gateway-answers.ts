@@ -122,6 +122,16 @@ export const gatewayAnswers: Readonly<Record<string, Json>> = {
       ),
     ),
   }),
+  SignIns: object({
+    items: list(
+      object({
+        email: text,
+        address: { ...text, description: 'Of the device that they signed in from.' },
+        since: time,
+        until: { ...time, description: 'When they have to sign in again.' },
+      }),
+    ),
+  }),
   GatewayRoutes: object({
     items: list(
       object(

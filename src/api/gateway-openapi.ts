@@ -14,6 +14,7 @@ import {
   RightsQuery,
   RoleRequest,
   SessionsQuery,
+  SignOutRequest,
   TunnelRequest,
 } from './requests.ts';
 
@@ -46,6 +47,17 @@ export const gatewayRoutes = (bodyOf: (schema: z.ZodType) => Json): Routes => ({
   },
   '/v1/projects/{project}/gateways/{name}/routes': {
     get: { summary: 'What a gateway routes by, and where each route comes from', answers: ok('GatewayRoutes') },
+  },
+  '/v1/projects/{project}/gateways/{name}/signIns': {
+    get: { summary: 'Who has signed in at the captive portal of a gateway', answers: ok('SignIns') },
+  },
+  '/v1/projects/{project}/gateways/{name}/signOut': {
+    post: {
+      summary: 'Sign somebody out of the captive portal of a gateway',
+      ...operator,
+      body: bodyOf(SignOutRequest),
+      answers: ok('Empty'),
+    },
   },
   '/v1/projects/{project}/gateways/{name}/cut': {
     post: { summary: 'End connections', ...operator, body: bodyOf(CutRequest), answers: ok('Empty') },

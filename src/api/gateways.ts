@@ -4,8 +4,11 @@ import { namedConnections } from '#control/gateways/connections.ts';
 import { interfacesOf } from '#control/gateways/interfaces.ts';
 import { type NetworkPart, networkOf } from '#control/gateways/network.ts';
 import { rulesStatus } from '#control/gateways/rules.ts';
+import { signInsOf } from '#control/gateways/sign-ins.ts';
 import { type GatewayStatus, gatewayStatus, gatewaysNamed } from '#control/gateways/status.ts';
 import { Problem } from '#core/problem.ts';
+import { captivePortalId } from '#engines/captive-portal/assemble.ts';
+import type { PortalSession } from '#engines/captive-portal/status.ts';
 import { conntrackdId } from '#engines/conntrackd/assemble.ts';
 import { filterId } from '#engines/filter/assemble.ts';
 import type { Connections } from '#engines/filter/connections.ts';
@@ -28,6 +31,7 @@ import {
   InterfacesQuery,
   MaintenanceRequest,
   RoleRequest,
+  SignOutRequest,
 } from './requests.ts';
 import { missing } from './resources.ts';
 import { needs } from './steps.ts';
@@ -139,6 +143,33 @@ export function gatewayRoutes(parts: ApiParts): Hono<Env> {
     return context.json({});
   });
 
+  /** Of the gateway, or of the member of its cluster that is active: both know the same sign-ins. */
+  const portal = (found: Gateway): string => {
+    const id = captivePortalId(gatewayNamespace(found.project, found.name));
+    if (control.artifacts.some((it) => it.id === id)) return id;
+    throw new Problem('UNMET', {
+      at: `gateways/${found.name}`,
+      message: 'it has no captive portal',
+      fix: 'Declare `captivePortal` with the interfaces behind which people sign in.',
+    });
+  };
+
+  app.get('/projects/:project/gateways/:name/signIns', async (context) => {
+    const found = (await host.ask({
+      artifact: portal(await one(context)),
+      question: 'sign-ins',
+    })) as readonly PortalSession[];
+    return context.json({ items: signInsOf(found) });
+  });
+
+  app.post('/projects/:project/gateways/:name/signOut', needs('operator'), async (context) => {
+    const { email } = parsedBy(SignOutRequest, await bodyOf(context));
+    const artifact = portal(await one(context));
+    await host.steer({ artifact, part: 'person', state: 'signed-out', detail: email.toLowerCase() });
+    context.set('note', { request: { email } });
+    return context.json({});
+  });
+
   /** The service that arbitrates between the members of a cluster. */
   const service = (found: Gateway): string => {
     if (clusterOf(found, control.snapshot) !== undefined)
@@ -224,7 +255,7 @@ const notSignedIn = (user: string, { name }: Gateway): Problem =>
   new Problem('NOT_FOUND', {
     at: `gateways/${name}`,
     message: `${user} is not signed in there, neither to the SSL VPN nor at the captive portal`,
-    fix: '`vauban vpn status` shows who is.',
+    fix: `\`vauban vpn status\` and \`vauban gateway sign-ins ${name}\` show who is.`,
   });
 
 const notHeld = (artifact: string): Problem =>

@@ -153,6 +153,8 @@ export const SessionsQuery = z.strictObject({
   server: z.string().max(63).optional().describe('Only those of this SSL VPN server.'),
 });
 
+export const SignOutRequest = z.strictObject({ email: Email.describe('Who is signed out.') });
+
 export const DisconnectRequest = z.strictObject({ email: Email.describe('Whose sessions end.') });
 
 export const ProfileRequest = z.strictObject({

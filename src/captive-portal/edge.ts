@@ -37,9 +37,10 @@ export class PortalEdge {
     return said.success ? said.data.sessions : undefined;
   }
 
-  /** Gives how many sign-ins have ended; undefined: the edge service is away. */
+  /** Gives how many sign-ins have ended; undefined: the edge service is away. `since`: of that sign-in only. */
   async end(it: {
     readonly address?: string;
+    readonly since?: number;
     readonly email?: string;
     readonly reason: string;
   }): Promise<number | undefined> {

@@ -19,7 +19,7 @@ function service(sessions: readonly Session[] = []) {
   const portal = new Portal({
     edge: {
       sessions: async () => world.told,
-      end: async (it) => world.ended.push(it),
+      end: async (it) => (world.told === undefined ? undefined : world.ended.push(it)),
     },
     rights: {
       replace: async (all) => {
@@ -76,7 +76,33 @@ test('a device that comes to have the address of somebody else has none of their
   world.neighbours.set(alice.address, '52:54:00:00:00:02');
   await portal.look();
   expect(world.held.size).toBe(0);
-  expect(world.ended).toEqual([{ address: alice.address, reason: 'another device has the address now' }]);
+  expect(world.ended).toEqual([{ address: alice.address, since: 1, reason: 'another device has the address now' }]);
+});
+
+test('what has ended while the edge service was away does not come back with it, not for the other device either', async () => {
+  const { world, portal } = service();
+  await portal.refresh();
+  world.neighbours.set(alice.address, '52:54:00:00:00:01');
+  await portal.look();
+  world.told = undefined;
+  world.neighbours.set(alice.address, '52:54:00:00:00:02');
+  await portal.look();
+  expect([world.held.size, portal.sessions.length, world.ended.length]).toEqual([0, 0, 0]);
+  // The service begins anew meanwhile, and the edge service still takes alice for signed in.
+  const next = service(world.kept);
+  next.world.neighbours = world.neighbours;
+  next.world.told = undefined;
+  await next.portal.refresh();
+  next.world.told = [alice];
+  await next.portal.refresh();
+  expect(next.world.held.size).toBe(0);
+  expect(next.world.ended).toHaveLength(1);
+  // Whoever signs in there now is somebody else.
+  next.world.told = [{ ...alice, since: 2 }];
+  await next.portal.refresh();
+  await next.portal.look();
+  expect(next.world.held.size).toBe(1);
+  expect(next.world.ended).toHaveLength(1);
 });
 
 test('neighbours are read from what ip says; what is no list of them says nothing', () => {

@@ -1,13 +1,11 @@
-import { rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import * as z from 'zod';
 import type { PortalFile } from '#engines/captive-portal/input.ts';
 import type { CaptivePortalPaths } from '#engines/captive-portal/paths.ts';
-import type { PortalStatus } from '#engines/captive-portal/status.ts';
 import { granting } from '#engines/filter/granting.ts';
 import { jsonIn, replaceFile } from '#engines/kept-file.ts';
 import { Edge } from '#vpn/edge.ts';
 import { exec } from '#vpn/exec.ts';
+import { operatorServer } from '#vpn/operator.ts';
 import { PortalEdge } from './edge.ts';
 import { neighboursIn } from './neighbours.ts';
 import { Portal, Session } from './portal.ts';
@@ -34,19 +32,14 @@ export function startPortal(it: { readonly file: PortalFile; readonly hash: stri
   const refresh = (): void => void portal.refresh().catch(failed);
   const stopFollowing = new Edge(file.edgeSocket, file.portal).follow(refresh);
   const timers = [setInterval(() => void portal.look().catch(failed), LOOK), setInterval(refresh, ASK)];
-  const server = statusServer(paths.socket, () => ({ input: hash, sessions: [...portal.sessions] }));
+  const server = operatorServer(paths.socket, {
+    status: () => ({ input: hash, sessions: [...portal.sessions] }),
+    disconnect: (email) => portal.end(email, 'an administrator ended it'),
+  });
   refresh();
   return () => {
     stopFollowing();
     for (const timer of timers) clearInterval(timer);
     server.close();
   };
-}
-
-/** The socket of the host agent: who is signed in. */
-function statusServer(socket: string, status: () => PortalStatus): Server {
-  rmSync(socket, { force: true });
-  return createServer((_, answer) => {
-    answer.setHeader('content-type', 'application/json').end(JSON.stringify(status()));
-  }).listen(socket);
 }

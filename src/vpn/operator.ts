@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { Steer, type VpnStatus } from '#engines/openvpn/status.ts';
+import { Steer } from '#engines/openvpn/status.ts';
 
 export interface OperatorParts {
-  status(): VpnStatus;
+  /** What is told of oneself, in JSON. */
+  status(): object;
   /** Gives how many sessions of that person have ended. */
-  disconnect(email: string): number;
+  disconnect(email: string): number | Promise<number>;
 }
 
 const LONGEST = 4096;
@@ -13,6 +14,14 @@ const LONGEST = 4096;
 /** The socket of the host agent: who is connected, and who shall not be. */
 export function operatorServer(socket: string, parts: OperatorParts): Server {
   rmSync(socket, { force: true });
+  const ended = async (email: string): Promise<number | undefined> => {
+    try {
+      return await parts.disconnect(email);
+    } catch (error) {
+      console.error(String(error));
+      return undefined;
+    }
+  };
   const server = createServer((asked, answer) => {
     answer.setHeader('content-type', 'application/json');
     if (asked.method === 'GET') {
@@ -26,7 +35,10 @@ export function operatorServer(socket: string, parts: OperatorParts): Server {
     asked.on('end', () => {
       const wish = wishIn(text);
       if (wish === undefined) answer.writeHead(400).end('{}');
-      else answer.end(JSON.stringify({ ended: parts.disconnect(wish.email) }));
+      else
+        void ended(wish.email).then((it) =>
+          answer.writeHead(it === undefined ? 500 : 200).end(JSON.stringify({ ended: it })),
+        );
     });
   });
   return server.listen(socket);

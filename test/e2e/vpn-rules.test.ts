@@ -267,6 +267,37 @@ test('whoever signs in there gets what rules for them allow, by name, until they
   await eventually(web, (it) => it.body === 'partner');
   expect(await post('/sign-out')).toContain('You are signed out');
   await eventually(web, (it) => it.code === '302');
+  // Each end is in the log with its reason.
+  const entries = await lab.vauban('logs', 'read', 'protoPayload.methodName="CaptivePortalSignOut"', '-o', 'json');
+  for (const why of ['bob@example.com has signed in there', 'alice@example.com has signed in there', 'signed out'])
+    expect(entries.stdout).toContain(why);
+});
+
+test('an administrator sees who is signed in there, and signs them out at once', async () => {
+  expect((await lab.vauban('gateway', 'sign-ins', 'pair')).stdout).toContain('Nobody is signed in');
+  await signIn('alice@example.com', 'password of alice');
+  await eventually(web, (it) => it.body === 'partner');
+  const probe = await startProbe(machine.namespace(desk.namespace), ['talk', PARTNER, '8080']);
+  ends.push(async () => void (await probe.end().catch(() => [])));
+  expect(await probe.ask('still there?')).not.toBe('silence');
+  const [one] = await asked<Json[]>('gateway', 'sign-ins', 'pair');
+  expect(one).toMatchObject({ email: 'alice@example.com', address: DESK });
+  expect(await lab.vauban('gateway', 'sign-out', 'pair', 'bob@example.com')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('bob@example.com is not signed in'),
+  });
+  expect((await lab.vauban('gateway', 'sign-out', 'pair', 'Alice@example.com')).code).toBe(0);
+  await eventually(
+    () => probe.ask('still there?'),
+    (it) => it === 'silence',
+  );
+  await eventually(web, (it) => it.code === '302');
+  expect(await asked<Json[]>('gateway', 'sign-ins', 'pair')).toEqual([]);
+  // The page knows it, too, and she may come back.
+  expect((await desk.run(`${CURL} ${PORTAL}/captive-portal/api`)).stdout).toContain('"captive":true');
+  await signIn('alice@example.com', 'password of alice');
+  await eventually(web, (it) => it.body === 'partner');
+  await post('/sign-out');
 });
 
 test('a sign-in there outlives a take-over, ends with the right, and counts for nothing outside of the group', async () => {

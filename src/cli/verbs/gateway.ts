@@ -2,6 +2,7 @@ import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { NamedConnection, NamedConnections } from '#control/gateways/connections.ts';
 import type { GatewayInterface } from '#control/gateways/interfaces.ts';
 import type { RuleStatus, RulesStatus } from '#control/gateways/rules.ts';
+import type { SignIn } from '#control/gateways/sign-ins.ts';
 import type { GatewayStatus } from '#control/gateways/status.ts';
 import type { Direction } from '#engines/namespace/interfaces.ts';
 import type { EffectiveRoute } from '#engines/routing/routes.ts';
@@ -110,6 +111,47 @@ const rules = buildCommand({
     if (dropped.length > 0)
       this.note(`Dropped without a rule: ${dropped.map(([why, hits]) => `${hits} ${why}`).join(', ')}.`);
     return undefined;
+  },
+});
+
+const signInsTable: TableOf<SignIn> = {
+  name: (it) => it.email,
+  empty: 'Nobody is signed in at its captive portal.',
+  columns: [
+    { title: 'PERSON', value: (it) => it.email },
+    { title: 'ADDRESS', value: (it) => it.address },
+    { title: 'SINCE', value: (it) => it.since.replace(/\.\d+Z$/, 'Z') },
+    { title: 'UNTIL', value: (it) => it.until.replace(/\.\d+Z$/, 'Z') },
+  ],
+};
+
+const signIns = buildCommand({
+  docs: { brief: 'Show who has signed in at the captive portal of a gateway' },
+  parameters: { ...listing, positional: oneGateway },
+  async func(this: Cli, flags: Listing, name: string) {
+    const { client, path } = await apiOf(this, flags, name);
+    const { items } = await client.get<{ items: SignIn[] }>(`${path}/signIns`);
+    printList(this, flags.output, items, signInsTable);
+  },
+});
+
+const signOut = buildCommand({
+  docs: { brief: 'Sign somebody out of the captive portal of a gateway: what they may ends at once' },
+  parameters: {
+    flags: targetFlags,
+    aliases: targetAliases,
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        ...oneGateway.parameters,
+        { brief: 'Email address of the person', parse: String, placeholder: 'email' },
+      ],
+    },
+  },
+  async func(this: Cli, flags: Target, name: string, email: string) {
+    const { client, path } = await apiOf(this, flags, name);
+    await client.post(`${path}/signOut`, { email });
+    this.print(`${email} is signed out. Whoever may sign in can do so again.`);
   },
 });
 
@@ -307,7 +349,20 @@ export const gatewayRoutes = (machine: Readonly<Record<'backup' | 'restore', Ver
   buildRouteMap<string, Cli>({
     routes: {
       ...machine,
-      ...{ status, interfaces, rules, routes, connections, cut, switch: switchOver, maintenance, hasync, ennetwork },
+      ...{
+        status,
+        interfaces,
+        rules,
+        routes,
+        connections,
+        'sign-ins': signIns,
+        'sign-out': signOut,
+        cut,
+        switch: switchOver,
+        maintenance,
+        hasync,
+        ennetwork,
+      },
       update: rollingUpdate,
     },
     docs: { brief: 'Gateways: health, throughput, rules with hits, routes, connections, switch-over, hasync, update' },

@@ -139,7 +139,10 @@ export class PortalPages {
   }
 
   #signedIn({ portal, address, response }: Visit, email: string): void {
-    const { edge, store, changed } = this.#parts;
+    const { edge, store, questions, changed } = this.#parts;
+    const before = store.at(portal, address);
+    if (before !== undefined && before.email !== email)
+      questions.end({ portal, address, since: before.since, reason: `${email} has signed in there` });
     const seconds = edge.input().portals.find((it) => it.key === portal)?.lifetimeSeconds ?? 0;
     const since = edge.now();
     store.put({ portal, address, email, since, until: since + seconds * 1000 });

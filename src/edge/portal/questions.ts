@@ -2,16 +2,17 @@ import * as z from 'zod';
 import type { Edge } from '../edge.ts';
 import type { Admission } from '../vpn/admission.ts';
 import type { VpnGrant } from '../vpn/rights.ts';
-import type { SignedInStore } from './signed-in.ts';
+import type { SignedIn, SignedInStore } from './signed-in.ts';
 
 const Short = z.string().max(320);
 
 export const Portal = z.object({ portal: Short });
 
-/** Sign-ins that shall be over: of one address, of one person. */
+/** Sign-ins that shall be over: of one address, the one that began at an instant, those of one person. */
 export const Ending = z.object({
   portal: Short,
   address: Short.optional(),
+  since: z.number().optional(),
   email: Short.optional(),
   reason: Short,
 });
@@ -38,9 +39,12 @@ export interface PortalParts {
 
 /** What the service of a captive portal asks, and the ends of sign-ins. */
 export function portalQuestions({ edge, admission, store, due, changed }: PortalParts) {
+  const note = (it: SignedIn, reason: string): void =>
+    edge.log('portal.signOut', { server: it.portal, principal: it.email, client: it.address, reason });
   return {
     /** Everybody who counts now. Whose right is gone is signed out by asking. */
     sessions(portal: string): readonly PortalSession[] {
+      for (const it of store.sweep(portal)) note(it, 'its time is over');
       return store.of(portal).flatMap(({ address, email, since, until }): PortalSession[] => {
         const verdict = admission.rights({ server: portal, email, from: address });
         if (!('refused' in verdict)) {
@@ -48,15 +52,15 @@ export function portalQuestions({ edge, admission, store, due, changed }: Portal
           return [{ address, email, since, until, grants: verdict.grants }];
         }
         if (verdict.refused === 'unavailable') return [{ address, email, since, until }];
-        store.end({ portal, address });
+        for (const it of store.end({ portal, address })) note(it, verdict.reason);
         return [];
       });
     },
     /** Gives how many have ended. */
-    end({ portal, address, email, reason }: Ending): number {
-      const ended = store.end({ portal, address, email: email?.toLowerCase() });
+    end({ portal, address, since, email, reason }: Ending): number {
+      const ended = store.end({ portal, address, since, email: email?.toLowerCase() });
       for (const it of ended) {
-        edge.log('portal.signOut', { server: portal, principal: it.email, client: it.address, reason });
+        note(it, reason);
         changed(it.email);
       }
       return ended.length;

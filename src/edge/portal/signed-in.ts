@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS portal_sign_ins (
 interface Which {
   readonly portal: string;
   readonly address?: string | undefined;
+  readonly since?: number | undefined;
   readonly email?: string | undefined;
 }
 
@@ -27,23 +28,24 @@ interface Which {
 export function signedInAt(database: DatabaseSync, now: () => number) {
   database.exec(schema);
   const put = database.prepare('INSERT OR REPLACE INTO portal_sign_ins VALUES (?, ?, ?, ?, ?)');
-  const sweep = database.prepare('DELETE FROM portal_sign_ins WHERE until <= ?');
+  const sweep = database.prepare('DELETE FROM portal_sign_ins WHERE portal = ? AND until <= ? RETURNING *');
   const all = database.prepare('SELECT * FROM portal_sign_ins WHERE portal = ? AND until > ? ORDER BY address');
   const one = database.prepare('SELECT * FROM portal_sign_ins WHERE portal = ? AND address = ? AND until > ?');
   const drop = database.prepare(
-    'DELETE FROM portal_sign_ins WHERE portal = ? AND address = coalesce(?, address) AND email = coalesce(?, email) RETURNING *',
+    'DELETE FROM portal_sign_ins WHERE portal = ? AND address = coalesce(?, address) AND since = coalesce(?, since) AND email = coalesce(?, email) RETURNING *',
   );
   return {
     put({ portal, address, email, since, until }: SignedIn): void {
-      sweep.run(now());
       put.run(portal, address, email, since, until);
     },
     of: (portal: string): readonly SignedIn[] => all.all(portal, now()) as unknown as SignedIn[],
     at: (portal: string, address: string): SignedIn | undefined =>
       one.get(portal, address, now()) as unknown as SignedIn | undefined,
+    /** Takes those away whose time is over, and gives them. */
+    sweep: (portal: string): readonly SignedIn[] => sweep.all(portal, now()) as unknown as SignedIn[],
     /** Gives those that have ended. */
-    end: ({ portal, address, email }: Which): readonly SignedIn[] =>
-      drop.all(portal, address ?? null, email ?? null) as unknown as SignedIn[],
+    end: ({ portal, address, since, email }: Which): readonly SignedIn[] =>
+      drop.all(portal, address ?? null, since ?? null, email ?? null) as unknown as SignedIn[],
   };
 }
 

@@ -6,10 +6,12 @@ import type { Machine } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
 import { must, removeTree } from '#core/run.ts';
 import { hashOf } from '#lib/hash.ts';
+import { askSocket } from '../asking.ts';
 import { compiledCode } from '../compiled.ts';
 import { addressesFile } from '../filter/addresses.ts';
 import { grantsFile } from '../filter/grants.ts';
 import { FORMER, untilInForce } from '../in-force.ts';
+import { Steer } from '../openvpn/status.ts';
 import { isStale, makeFolders, writeFiles } from './files.ts';
 import { CaptivePortalInput } from './input.ts';
 import { captivePortalPaths } from './paths.ts';
@@ -22,6 +24,8 @@ type Wanted = Artifact<CaptivePortalInput>;
 const small = ['--max-old-space-size=64', '--max-semi-space-size=2'];
 /** What is diverted has foreign addresses; marked, this table delivers it here. The URL filter has a table of its own. */
 const TABLE = '101';
+/** Milliseconds that the end of a sign-in may take: the edge service is told of it. */
+const PATIENCE = 25_000;
 const RULE = ['fwmark', '0x10000/0x10000', 'lookup', TABLE];
 
 /** The captive portal of one gateway: a proxy before the pages of the edge service, and our service, which keeps the rights. */
@@ -70,6 +74,31 @@ export const captivePortalEngine = defineEngine<CaptivePortalInput>({
 
   due: async (machine, held) =>
     (await isStale(machine, held.input, pathsOf(machine, held))) ? 'its certificate has changed' : undefined,
+
+  async steer(machine, held, { part, state, detail }) {
+    const wish = Steer.safeParse({ email: detail });
+    if (part !== 'person' || state !== 'signed-out' || !wish.success) {
+      const message = `a captive portal has no ${part} ${state}`;
+      throw new Problem('INVALID_REQUEST', { at: held.id, message, fix: 'See `vauban gateway sign-ins`.' });
+    }
+    const body = JSON.stringify(wish.data);
+    const answer = await askSocket(pathsOf(machine, held).socket, { path: '/steer', body, patience: PATIENCE });
+    const { ended } = JSON.parse(answer.body) as { ended?: number };
+    if (ended !== undefined && ended > 0) return;
+    const message =
+      ended === 0
+        ? `${wish.data.email} is not signed in at the captive portal`
+        : 'its service could not end the sign-in';
+    const fix = ended === 0 ? 'See `vauban gateway sign-ins`.' : 'Try again; `vauban doctor` says where logs are.';
+    throw new Problem(ended === 0 ? 'NOT_FOUND' : 'ENGINE_FAILED', { at: held.id, message, fix });
+  },
+
+  /** `sign-ins`: who is signed in. */
+  async ask(machine, held, { question }) {
+    if (question === 'sign-ins') return (await portalStatusAt(pathsOf(machine, held).socket)).sessions;
+    const message = `nothing is known of ${question}`;
+    throw new Problem('INVALID_REQUEST', { at: held.id, message, fix: 'Ask for sign-ins.' });
+  },
 
   async observe(machine, held) {
     const failed = (detail: string) => ({ artifact: held.id, state: 'failed' as const, detail, values: {} });
