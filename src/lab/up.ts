@@ -79,10 +79,13 @@ export const localClient = (deployment: Deployment, { host, port }: Settings): C
     authority: readFileSync(`${deployment.apiFolder}/server.crt`, 'utf8'),
   });
 
+/** Milliseconds that both processes may take to be there: a machine that is busy, or starts this program for the first time, is slow. */
+const PATIENCE = 120_000;
+
 /** Waits until the API answers and the host agent behind it has read back what it holds. */
 async function answering(client: Client, deployment: Deployment): Promise<void> {
   let last = '';
-  for (let tries = 0; tries < 300; tries++) {
+  for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
     try {
       const health = await client.get<{ items: HealthItem[] }>('/v1/health');
       const host = health.items.find((it) => it.part === 'host');
