@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-/**
- * These measure what a moment costs, or are driven to their end on purpose: a file beside them would be taken for a fault, or
- * suffer from one.
- */
-const ALONE = [
-  'test/chaos/**/*.test.ts',
-  'test/e2e/{cluster,gateway-ha,load-balancer-changes,load-balancer-traffic,sandbox,ssl-vpn-failover}.test.ts',
+/** One or a few engines between namespaces: they wait more than they work, so two of them fill two cores. */
+const PARTS = [
+  'test/browser/*.test.ts',
+  'test/e2e/{bridge,bridge-uplink,devices,directory,edge-adversary,host-boundary,inspection,keys-rotate}.test.ts',
+  'test/e2e/{filter,firewall,iap,url-filter}-{adversary,apply,changes,connections,differential,hostile,live,log,people,running,traffic}.test.ts',
+  'test/e2e/{iap,people,suricata,uplink,url-filter,vpn-people}.test.ts',
+  'test/e2e/{load-balancer,sign-in}-{attacks,names,providers,servers}.test.ts',
+  'test/e2e/sign-in.test.ts',
 ];
 
 const patience = { testTimeout: 120_000, hookTimeout: 300_000, maxConcurrency: 10 };
@@ -24,10 +25,8 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts'],
-          exclude: ALONE,
-          // They wait more than they work: two of them fill two cores.
+          name: 'parts',
+          include: PARTS,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
           ...patience,
@@ -35,8 +34,10 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'alone',
-          include: ALONE,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts', 'test/chaos/**/*.test.ts'],
+          exclude: PARTS,
+          // A whole deployment is as much as two cores can do; beside a second one it is slow enough to look broken.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           ...patience,
