@@ -133,6 +133,11 @@ test('a change that could shut its maker out is refused unless it takes itself b
   );
   expect(await machine('nft list tables')).toBe('table inet firewalld');
   expect(await machine('sysctl -n net.ipv4.conf.lan0.forwarding')).toBe('0');
+  // The machine took it back by itself; control hears of it a little later, and until then nothing else may be applied.
+  await eventually(
+    () => vauban('history'),
+    ({ stdout }) => !stdout.includes('pending'),
+  );
 }, 120_000);
 
 test('confirmed, the machine lets administrators in alone, and the network behind it out', async () => {
