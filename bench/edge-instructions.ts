@@ -8,20 +8,20 @@ import { FRONT, HOST, type IapLab } from '../test/iap-lab.ts';
  * Instructions in user space that HAProxy takes for one request, by callgrind: what neighbours on the machine do does not
  * touch them. The difference between a long and a short run, so that start, TLS handshake and first decision fall out.
  */
-export async function instructionsPerRequest(lab: IapLab, cookie: string): Promise<number> {
+export async function instructionsPerRequest(lab: IapLab, cookie: string, path: string): Promise<number> {
   const [few, many] = [200, 1200];
-  const short = await instructionsOf(lab, cookie, few);
-  const long = await instructionsOf(lab, cookie, many);
+  const short = await instructionsOf(lab, { cookie, path, count: few });
+  const long = await instructionsOf(lab, { cookie, path, count: many });
   return (long - short) / (many - few);
 }
 
 const client = `
 import { Agent, request } from 'node:https';
-const [host, name, cookie, count] = process.argv.slice(2);
+const [host, name, cookie, path, count] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 let good = 0;
 const one = () => new Promise((done) => {
-  request({ agent, host, servername: name, port: 443, path: '/', rejectUnauthorized: false, headers: { host: name, cookie, 'user-agent': 'bench', accept: '*/*' } }, (answer) => {
+  request({ agent, host, servername: name, port: 443, path, rejectUnauthorized: false, headers: { host: name, cookie, 'user-agent': 'bench', accept: '*/*' } }, (answer) => {
     if (answer.statusCode === 200) good++;
     answer.resume().on('end', done);
   }).on('error', done).end();
@@ -32,7 +32,10 @@ for (good = 0; good < Number(count); ) { const before = good; await one(); if (g
 console.log(good);`;
 
 /** The load balancer as it is configured, but alone, with one thread, and under callgrind. */
-async function instructionsOf(lab: IapLab, cookie: string, count: number): Promise<number> {
+async function instructionsOf(
+  lab: IapLab,
+  { cookie, path, count }: { readonly cookie: string; readonly path: string; readonly count: number },
+): Promise<number> {
   const out = `/tmp/vauban-callgrind.${process.pid}`;
   const config = `${lab.paths.folder}/bench.cfg`;
   const text = await readFile(lab.paths.config, 'utf8');
@@ -55,7 +58,7 @@ async function instructionsOf(lab: IapLab, cookie: string, count: number): Promi
     // The edge service connects by itself.
     await sleep(3000);
     const { stdout } = await lab.machine.exec(
-      [process.execPath, '--input-type=module', '-', FRONT, HOST, cookie, String(count)],
+      [process.execPath, '--input-type=module', '-', FRONT, HOST, cookie, path, String(count)],
       { namespace: 'outside', stdin: client, timeout: 300_000 },
     );
     if (Number.parseInt(stdout, 10) < count)

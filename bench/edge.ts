@@ -47,15 +47,15 @@ try {
     );
   }
   if (counts) {
-    const [with_, without] = [
-      await instructionsPerRequest(guarded, cookies[0] ?? ''),
-      await instructionsPerRequest(bare, cookies[0] ?? ''),
-    ];
-    console.log(
-      `instructions a request: ${Math.round(with_)} with, ${Math.round(without)} without: ${(with_ / without).toFixed(2)}`,
-    );
-    const over = Math.round(with_ - BUDGET);
-    console.log(`budget of ${BUDGET}: ${over <= 0 ? `met, ${-over} to spare` : `NOT met, ${over} too many`}`);
+    for (const [path, what] of Object.entries({ '/sized': 'answers with a length', '/': 'answers without one' })) {
+      const with_ = await instructionsPerRequest(guarded, cookies[0] ?? '', path);
+      const without = await instructionsPerRequest(bare, cookies[0] ?? '', path);
+      const over = Math.round(with_ - BUDGET);
+      console.log(
+        `instructions a request, ${what}: ${Math.round(with_)} with, ${Math.round(without)} without: ${(with_ / without).toFixed(2)}; ` +
+          `budget of ${BUDGET}: ${over <= 0 ? `met, ${-over} to spare` : `NOT met, ${over} too many`}`,
+      );
+    }
   }
 } finally {
   await guarded.remove();

@@ -57,6 +57,8 @@ async function answer(address: string, request: Asked, response: Answer): Promis
     case '/slow':
       await sleep(number('ms', 1000));
       return say(200, address);
+    case '/sized':
+      return say(200, address, { 'content-length': String(address.length) });
     case '/status':
       return say(number('code', 200), address);
     case '/upload': {

@@ -1,4 +1,5 @@
-import { copyFile } from 'node:fs/promises';
+import { createHash, X509Certificate } from 'node:crypto';
+import { copyFile, readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Artifact } from '#core/artifact.ts';
 import { haproxyEngine } from '#engines/haproxy/driver.ts';
@@ -108,6 +109,50 @@ test.each(['--http1.1', '--http2'])(
     }
   },
 );
+
+test('servers are told of the certificate in the headers that the site asks for, and of none by what a client says', async () => {
+  const told = {
+    ...{ 'X-Seen': 'client_cert_present', 'X-Good': 'client_cert_chain_verified', 'X-Wrong': 'client_cert_error' },
+    ...{ 'Client-Cert': 'client_cert_leaf', 'X-Digest': 'client_cert_sha256_fingerprint' },
+    ...{ 'X-Serial': 'client_cert_serial_number', 'X-From': 'client_cert_valid_not_before' },
+    ...{ 'X-Until': 'client_cert_valid_not_after' },
+  };
+  const requestHeaders = Object.entries(told).map(([name, it]) => ({ name, value: `{${it}}` }));
+  await lab.hold(asking('ALLOW_INVALID_OR_MISSING_CLIENT_CERT', [service('web', { requestHeaders })]));
+  const seenBy = async (...argv: string[]) => {
+    const lines = (await lab.curl(...argv, '-H', 'client-cert: mine', '-H', 'x-good: true', `${SITE}/headers`)).split(
+      '\n',
+    );
+    return Object.fromEntries(
+      lines.flatMap((line) => {
+        const [, name = '', value = ''] = /^([^:]+): ?(.*)$/.exec(line) ?? [];
+        const known = Object.keys(told).find((it) => it.toLowerCase() === name.toLowerCase());
+        return known === undefined ? [] : [[known, value]];
+      }),
+    );
+  };
+  const own = await issue('told');
+  const it = new X509Certificate(await readFile(own[1] ?? ''));
+  const second = (time: Date) => time.toISOString().replace('.000Z', '+00:00');
+  const facts = {
+    'X-Digest': createHash('sha256').update(it.raw).digest('base64'),
+    'X-Serial': it.serialNumber,
+    'X-From': second(it.validFromDate),
+    'X-Until': second(it.validToDate),
+  };
+  expect(await seenBy(...own)).toEqual({
+    ...facts,
+    ...{ 'X-Seen': 'true', 'X-Good': 'true', 'X-Wrong': '', 'Client-Cert': `:${it.raw.toString('base64')}:` },
+  });
+  const foreign = await seenBy(...(await issue('foreign', others)));
+  const failed = 'client_cert_validation_failed';
+  expect(foreign).toMatchObject({ 'X-Seen': 'true', 'X-Good': 'false', 'X-Wrong': failed, 'Client-Cert': '' });
+  expect(foreign['X-Digest']).not.toBe(facts['X-Digest']);
+  expect(await seenBy()).toEqual({
+    ...Object.fromEntries(Object.keys(told).map((name) => [name, ''])),
+    ...{ 'X-Seen': 'false', 'X-Good': 'false', 'X-Wrong': 'client_cert_not_provided' },
+  });
+});
 
 /** Asks without pause over one connection that stays, and tells of each other answer and each other connection. */
 const keptClient = `

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { haproxyEngine } from '#engines/haproxy/driver.ts';
 import type { HaproxyInput } from '#engines/haproxy/input.ts';
 import { processesOf } from '#engines/haproxy/process.ts';
+import { serverNamed } from '#engines/haproxy/server.ts';
 import { runningServers } from '#engines/haproxy/takeup.ts';
 import { pkiEngine } from '#engines/pki/driver.ts';
 import { pkiPaths } from '#engines/pki/paths.ts';
@@ -40,7 +41,7 @@ const reloaded = async (): Promise<boolean> => (await processesOf(lab.paths))?.w
 const names = async () =>
   (await runningServers(lab.paths))
     .filter((it) => it.backend === 'web')
-    .map((it) => it.name)
+    .map((it) => serverNamed(it.name).name)
     .sort();
 
 const mended = () =>
@@ -197,7 +198,7 @@ test('weights and addresses change without a reload', async () => {
 test('drain, maint and ready hold until they are changed back, over a reload and a crash', async () => {
   await lab.steer('web/s11', 'drain');
   const of = async () =>
-    (await runningServers(lab.paths)).find((it) => it.backend === 'web' && it.name === 's11')?.admin;
+    (await runningServers(lab.paths)).find((it) => it.backend === 'web' && serverNamed(it.name).name === 's11')?.admin;
   expect(await of()).toBe('drain');
   await lab.hold(web({ timeout: 7 }));
   expect(await reloaded()).toBe(true);

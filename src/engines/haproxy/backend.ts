@@ -8,7 +8,7 @@ import { passingRules } from './iap-connection.ts';
 import type { BackendService, Destination, HaproxyInput } from './input.ts';
 import { askingName, backendOf, plain, quoted } from './names.ts';
 import type { HaproxyPaths } from './paths.ts';
-import { serverWords } from './server.ts';
+import { serverName, serverWords } from './server.ts';
 
 /** A section: its first line, and the lines in it. */
 export interface Section {
@@ -29,7 +29,7 @@ export function serviceSections(service: BackendService, input: HaproxyInput, pa
         ? [...knownStrippingRules, ...passingRules, ...knownRunningRules({ paths, asksClients: asksClients(input) })]
         : strippingRules(input)),
       ...headerLines(service),
-      ...service.servers.map((it) => `server ${it.name} ${serverWords(it, { service, from: input }).join(' ')}`),
+      ...service.servers.map((it) => `server ${serverName(it)} ${serverWords(it, { service, from: input }).join(' ')}`),
     ],
   };
   return isProtected(service) ? [own, askingSection(service, input, paths)] : [own];
@@ -38,9 +38,9 @@ export function serviceSections(service: BackendService, input: HaproxyInput, pa
 function askingSection(service: BackendService, input: HaproxyInput, paths: HaproxyPaths): Section {
   const servers = service.servers.map((it) => {
     // How well they are is known from the service's own servers.
-    const track = service.check === undefined ? {} : { track: `${service.name}/${it.name}` };
+    const track = service.check === undefined ? {} : { track: `${service.name}/${serverName(it)}` };
     const words = serverWords(it, { service, from: input, ...track });
-    return `server ${it.name} ${words.join(' ')}`;
+    return `server ${serverName(it)} ${words.join(' ')}`;
   });
   return {
     head: `backend ${askingName(service.name)}`,

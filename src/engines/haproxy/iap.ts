@@ -11,7 +11,7 @@ import {
 } from '#access/iap.ts';
 import { flags } from '#access/policy/flags.ts';
 import { RUNNING_LENGTH } from '../edge/paths.ts';
-import { DIGEST, WHO } from './access-log.ts';
+import { DIGEST, SERIAL, WHO } from './access-log.ts';
 import type { Section } from './backend.ts';
 import { KEPT_HOST_NAME, WEBSOCKET } from './captured.ts';
 import { DEVICE } from './clients.ts';
@@ -235,8 +235,10 @@ function rememberingRules(where: Where): readonly string[] {
   ];
 }
 
-const whoRule = (condition: string): string =>
-  `http-request set-var-fmt(${WHO}) '%[var(txn.iap_key)]%[rand(90000000),add(10000000)]%[var(txn.iap.email),ub64enc]' if ${condition}`;
+const whoRule = (condition: string, more = ''): string =>
+  `http-request set-var-fmt(${WHO}) '%[var(txn.iap_key)]%[rand(90000000),add(10000000)]%[var(txn.iap.email),ub64enc]${more}' if ${condition}`;
+
+const REASON = '.%[var(txn.iap.reason),ub64enc]';
 
 const identityRules = (condition = ''): readonly string[] =>
   Object.entries({
@@ -283,8 +285,9 @@ export function askingRules(where: Where, always: readonly string[]): readonly s
     ...always,
     ...rememberingRules(where),
     'http-request send-spoe-group iap decide',
-    'http-request set-var(txn.decision) var(txn.iap.reason)',
-    whoRule(there('iap.email')),
+    whoRule(`${there('iap.email')} !${there('iap.reason')}`),
+    whoRule(`${there('iap.email')} ${there('iap.reason')}`, REASON),
+    `http-request set-var-fmt(${WHO}) '${'-'.repeat(DIGEST + SERIAL)}${REASON}' if !${there('iap.email')} ${there('iap.reason')}`,
     // Without an answer nobody passes.
     `http-request return status 503 content-type ${PAGE_TYPE} lf-file ${paths.pages}/503.html ${generated} unless ${there('iap.verdict')}`,
     bodyFirst('!{ var(txn.iap.verdict) -m str allow }'),

@@ -19,7 +19,7 @@ export async function command(paths: HaproxyPaths, text: string): Promise<void> 
 }
 
 const fine =
-  /^(New server registered|IP changed|no need to change|Transaction (created|updated)|New empty certificate|Inserting certificate|Committing|Entry|Certificate|Server deleted)/i;
+  /^(New server registered|Transaction (created|updated)|New empty certificate|Inserting certificate|Committing|Entry|Certificate|Server deleted)/i;
 
 /** Puts another content in force in one moment: the former stays until the last entry is in. */
 export async function replaceMap(paths: HaproxyPaths, name: string, pairs: Pairs): Promise<void> {

@@ -112,6 +112,10 @@ export const sample: HaproxyInput = {
       requestHeaders: [
         { name: 'X-Client', value: '{client_ip_address}:{client_port} 100% {nothing} "it\'s"' },
         { name: 'X-Protocol', value: '{client_protocol}' },
+        { name: 'Client-Cert', value: '{client_cert_leaf}' },
+        { name: 'X-Device', value: '{client_cert_present} {client_cert_chain_verified} {client_cert_error}' },
+        { name: 'X-Device-Id', value: '{client_cert_sha256_fingerprint} {client_cert_serial_number}' },
+        { name: 'X-Device-Time', value: '{client_cert_valid_not_before} {client_cert_valid_not_after}' },
       ],
       responseHeaders: [{ name: 'X-Tls', value: '{tls_version} {tls_cipher_suite}' }],
     },

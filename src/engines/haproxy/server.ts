@@ -1,5 +1,18 @@
 import type { BackendService, HaproxyInput, Server } from './input.ts';
 
+/**
+ * What the engine calls a server: its name in the service with where it is, so that a line of the log tells both for the price of
+ * one. Names of ours have no `_`. One that is somewhere else by now is another server.
+ */
+export const serverName = (it: Pick<Server, 'name' | 'host' | 'port'>): string =>
+  isNamed(it) ? it.name : `${it.name}_${it.host}_${it.port}`;
+
+/** What a name of {@link serverName} says. Total. */
+export function serverNamed(text: string): { readonly name: string; readonly host?: string; readonly port?: string } {
+  const [, name, host, port] = /^(.*)_([\d.]+)_(\d+)$/.exec(text) ?? [];
+  return name === undefined || host === undefined || port === undefined ? { name: text } : { name, host, port };
+}
+
 /** What a server line says after the name; the runtime interface takes the same words. */
 export function serverWords(
   server: Server,

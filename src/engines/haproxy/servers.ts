@@ -1,14 +1,15 @@
 import { isProtected } from './iap.ts';
 import type { BackendService, HaproxyInput, Server } from './input.ts';
 import { askingName } from './names.ts';
-import { isNamed, serverWords } from './server.ts';
+import { isNamed, serverName, serverNamed, serverWords } from './server.ts';
 
 /** A server of a backend as the running process has it, from `show servers state`. */
 export interface Running {
   readonly backend: string;
+  /** As `serverName` makes it. */
   readonly name: string;
+  /** What a name was found to be; that of all others is in their name. */
   readonly address: string;
-  readonly port: number;
   readonly weight: number;
   /** What it was put into: `ready` gets requests if it is well. */
   readonly admin: 'ready' | 'drain' | 'maint';
@@ -26,7 +27,7 @@ export function parseServers(text: string): readonly Running[] {
     if (backend === '' || name === '' || cells.length < 19) return [];
     const bits = Number(admin);
     const state = (bits & FORCED_MAINT) !== 0 ? 'maint' : (bits & FORCED_DRAIN) !== 0 ? 'drain' : 'ready';
-    return [{ backend, name, address, port: Number(cells[18]), weight: Number(weight), admin: state }];
+    return [{ backend, name, address, weight: Number(weight), admin: state }];
   });
 }
 
@@ -36,6 +37,8 @@ export interface Wanted {
   readonly backend: string;
   readonly server: Server;
 }
+
+const placeOf = ({ backend, server }: Wanted): string => `${backend}/${serverName(server)}`;
 
 /** Servers whose address is looked up are the engine's own business. */
 export const wantedServers = (input: HaproxyInput): readonly Wanted[] =>
@@ -69,7 +72,7 @@ export function serverSteps(
 ): Steps {
   const there = new Map(running.map((it) => [`${it.backend}/${it.name}`, it]));
   const wanted = wantedServers(input);
-  const kept = new Set(wanted.map(({ backend, server }) => `${backend}/${server.name}`));
+  const kept = new Set(wanted.map(placeOf));
   const named = new Set(
     input.services.flatMap((service) =>
       backendsOf(service).flatMap((it) => service.servers.filter(isNamed).map((server) => `${it}/${server.name}`)),
@@ -82,10 +85,11 @@ export function serverSteps(
   return {
     commands: [
       ...wanted.flatMap((it) => {
-        const place = `${it.backend}/${it.server.name}`;
+        const place = placeOf(it);
         const state = steered[`${it.service.name}/${it.server.name}`] ?? 'ready';
         const found = there.get(place);
-        if (found === undefined) return additions(it, state, input);
+        const moves = gone.some((had) => had.backend === it.backend && serverNamed(had.name).name === it.server.name);
+        if (found === undefined) return additions(it, { state, moves, input });
         return changes(it, found, { state, returns: leaving.has(place) });
       }),
       ...gone.filter((it) => it.admin === 'ready').map((it) => `set server ${it.backend}/${it.name} state drain`),
@@ -96,31 +100,35 @@ export function serverSteps(
 
 type State = 'ready' | 'drain' | 'maint';
 
-function additions({ service, backend, server }: Wanted, state: State, input: HaproxyInput): readonly string[] {
-  const place = `${backend}/${server.name}`;
-  const unchecked = service.check === undefined;
-  const words = serverWords(unchecked ? server : { ...server, weight: 0 }, { service, from: input });
+/** `moves`: it was somewhere else until now, and counts for as well as it did there until its first check. */
+function additions(
+  it: Wanted,
+  { state, moves, input }: { readonly state: State; readonly moves: boolean; readonly input: HaproxyInput },
+): readonly string[] {
+  const { service, backend, server } = it;
+  const place = placeOf(it);
+  const { check } = service;
+  const atOnce = check === undefined || moves;
+  const words = serverWords(atOnce ? server : { ...server, weight: 0 }, { service, from: input });
   return [
     `add server ${place} ${words.join(' ')}`,
     // Cookies of servers that came later are not made by themselves.
     ...(service.affinity.by === 'generated' ? [`enable dynamic-cookie backend ${backend}`] : []),
-    ...(unchecked ? [] : [`enable health ${place}`]),
+    ...(check === undefined ? [] : [`enable health ${place}`]),
     `set server ${place} state ${state}`,
     // It would count as well until its first check; until it is known to be ill it has no weight.
-    ...(unchecked ? [] : [`set server ${place} health down`, `set server ${place} weight ${server.weight}`]),
+    ...(atOnce ? [] : [`set server ${place} health down`, `set server ${place} weight ${server.weight}`]),
   ];
 }
 
 function changes(
-  { backend, server }: Wanted,
+  it: Wanted,
   found: Running,
   { state, returns }: { readonly state: State; readonly returns: boolean },
 ): readonly string[] {
-  const place = `${backend}/${server.name}`;
-  const moved = found.address !== server.host || found.port !== server.port;
+  const place = placeOf(it);
   return [
-    ...(moved ? [`set server ${place} addr ${server.host} port ${server.port}`] : []),
-    ...(found.weight === server.weight ? [] : [`set server ${place} weight ${server.weight}`]),
+    ...(found.weight === it.server.weight ? [] : [`set server ${place} weight ${it.server.weight}`]),
     ...(found.admin === state && !returns ? [] : [`set server ${place} state ${state}`]),
   ];
 }

@@ -1,5 +1,6 @@
 import type { BackendService, HaproxyInput } from './input.ts';
 import { askingName, frontendName } from './names.ts';
+import { serverName } from './server.ts';
 
 type Row = Readonly<Record<string, string>>;
 
@@ -44,8 +45,9 @@ function lookAtService(service: BackendService, rows: ReadonlyMap<string, Row>, 
   const sum = (field: string) => totals.reduce((total, row) => total + number(row, field), 0);
   let healthy = 0;
   const ailing: string[] = [];
-  for (const { name } of service.servers) {
-    const all = places.flatMap((it) => present(rows.get(`${it}/${name}`)));
+  for (const server of service.servers) {
+    const { name } = server;
+    const all = places.flatMap((it) => present(rows.get(`${it}/${serverName(server)}`)));
     const [row] = all;
     const health = healthOf(row);
     if (health.healthy) healthy += 1;

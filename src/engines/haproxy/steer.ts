@@ -4,6 +4,7 @@ import type { HaproxyInput } from './input.ts';
 import type { HaproxyPaths } from './paths.ts';
 import { remember, rememberedOf } from './remembered.ts';
 import { ask } from './runtime.ts';
+import { serverName } from './server.ts';
 import { backendsOf, type Steered } from './servers.ts';
 
 /**
@@ -24,7 +25,8 @@ export interface Steer {
 export async function steerTo(machine: Machine, { input, paths, part, state }: Steer): Promise<void> {
   const [name = '', server = ''] = part.split('/');
   const service = input.services.find((it) => it.name === name);
-  if (service === undefined || !service.servers.some((it) => it.name === server)) {
+  const found = service?.servers.find((it) => it.name === server);
+  if (service === undefined || found === undefined) {
     throw new Problem('NOT_FOUND', {
       at: part,
       message: 'there is no such server',
@@ -42,7 +44,7 @@ export async function steerTo(machine: Machine, { input, paths, part, state }: S
   const former = await rememberedOf(paths);
   await remember(machine, paths, { ...former, steered: withState(former.steered, part, wanted) });
   for (const backend of backendsOf(service)) {
-    const place = `${backend}/${server}`;
+    const place = `${backend}/${serverName(found)}`;
     await ask(paths.runtime, commandsFor(place, wanted, service.check !== undefined).join('; '));
   }
 }
