@@ -4,6 +4,7 @@ import type { EdgeAccessLevel, EdgeTimeWindow } from '#engines/edge/sections/acc
 import { defineKind, type Objection } from '../define.ts';
 import { edgeProject } from '../instance/fabric.ts';
 import { AccessLevelSpec, weekdays } from './spec.ts';
+import { unaskedAuthorities } from './unasked.ts';
 
 export const accessLevel = defineKind<AccessLevelSpec>({
   kind: 'accessLevel',
@@ -11,12 +12,16 @@ export const accessLevel = defineKind<AccessLevelSpec>({
   title: 'Access level',
   spec: AccessLevelSpec,
   check: (resource, snapshot) => check(resource, snapshot),
-  meaning: (before, after) =>
-    before !== undefined && after !== undefined
-      ? [`changes who meets the access level ${after.name}`]
-      : before !== undefined
-        ? [`nobody meets the access level ${before.name} any more`]
-        : [],
+  meaning: (before, after, snapshots) => [
+    ...unaskedAuthorities(after, snapshots.after),
+    ...(before === undefined
+      ? []
+      : [
+          after === undefined
+            ? `nobody meets the access level ${before.name} any more`
+            : `changes who meets the access level ${after.name}`,
+        ]),
+  ],
   columns: [
     { title: 'TITLE', value: ({ spec }) => spec.title },
     { title: 'TYPE', value: ({ spec }) => (spec.custom === undefined ? 'basic' : 'custom') },

@@ -91,6 +91,20 @@ describe('a condition on the certificate of a device', () => {
     expect(asks(tunnels, { mtlsPolicy }).join()).toContain('which only front ends of applications see');
   });
 
+  test('a plan tells of authorities that a level names and no front end takes', () => {
+    const partner = (certificateAuthority.example as Record<string, object>)['head-office'];
+    const conditions = [{ devicePolicy: { certificateAuthorities: ['devices', 'partner'] } }];
+    const declared = {
+      ...{ ...base, ...front({ mtlsPolicy }), certificateAuthorities: { devices: {}, partner } },
+      accessLevels: { managed: { basic: { conditions } } },
+    };
+    const [before, after] = [{ certificateAuthorities: {} }, declared].map((it) => admitted(site(it)).snapshot);
+    if (before === undefined || after === undefined) throw new Error('nothing was admitted');
+    expect(resourceChanges(before, after).find((it) => it.kind === 'accessLevel')?.meaning).toEqual([
+      'no device meets the access level managed by the authority partner: no target HTTPS proxy names it in `mtlsPolicy`',
+    ]);
+  });
+
   test('an authority without a revocation list cannot be mixed with others where clients are rejected', () => {
     const partner = (certificateAuthority.example as Record<string, object>)['head-office'];
     const authorities = { certificateAuthorities: { devices: {}, partner } };
