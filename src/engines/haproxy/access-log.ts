@@ -46,7 +46,6 @@ const fields: Readonly<Record<string, string>> = {
   source: '%bi',
   sourcePort: '%bp',
   ended: '%tsc',
-  queued: '%Tw',
   connected: '%Tc',
   answered: '%Tr',
   active: '%Ta',
@@ -56,7 +55,7 @@ const fields: Readonly<Record<string, string>> = {
 };
 
 const encoded = ['query'];
-const numbers = ['end', 'clientPort', 'status', 'received', 'sent', 'queued', 'connected', 'answered', 'active'];
+const numbers = ['end', 'clientPort', 'status', 'received', 'sent', 'connected', 'answered', 'active'];
 
 /**
  * What is told of an address that was asked for. Sign-ins carry codes, states and tokens in the query: of addresses of our
@@ -123,7 +122,6 @@ export interface AccessLine {
   readonly source: string;
   readonly sourcePort: string;
   readonly ended: string;
-  readonly queued: number;
   readonly connected: number;
   readonly answered: number;
   readonly active: number;

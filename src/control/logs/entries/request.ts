@@ -91,7 +91,6 @@ function payloadOf(line: AccessLine, service: string | undefined): Readonly<Reco
     ...(line.decision === '' ? {} : { decision: line.decision }),
     retries: Number.parseInt(line.retries.replace('+', ''), 10) || 0,
     timesMs: {
-      ...time(line.queued, 'queued'),
       ...time(line.connected, 'connect'),
       ...time(line.answered, 'response'),
       ...time(line.active, 'total'),
