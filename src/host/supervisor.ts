@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ServiceSpec, ServiceStatus, Supervisor } from '#core/machine.ts';
 import { Problem } from '#core/problem.ts';
+import { batched } from '#lib/batched.ts';
 import { hashOf } from '#lib/hash.ts';
 import { run } from './exec.ts';
 import { writeFile } from './files.ts';
@@ -45,6 +46,19 @@ export function finishScript(spec: ServiceSpec): string {
   return `#!/bin/sh\nexec 2>&1 </dev/null\n${own}${end}`;
 }
 
+/** Tells of each service on a line of its own; of one that is not under supervision, an empty one. */
+const STATUSES = 'for it; do s6-svstat -o up,pid,updownfor,exitcode "$it" 2>/dev/null || echo; done';
+
+function parseStatus(line: string): ServiceStatus {
+  const [up, pid, seconds, exit] = line.split(' ');
+  return {
+    up: up === 'true',
+    ...(Number(pid) > 0 ? { pid: Number(pid) } : {}),
+    seconds: Number(seconds),
+    ...(Number(exit) >= 0 ? { exitCode: Number(exit) } : {}),
+  };
+}
+
 /** Services under s6: they outlive this process, restart by themselves, and their logs are rotated. */
 export function s6Supervisor(places: SupervisorPlaces): Supervisor {
   const definitionOf = (name: string) => `${places.definitions}/${name}`;
@@ -63,6 +77,13 @@ export function s6Supervisor(places: SupervisorPlaces): Supervisor {
     await rm(linkOf(name), { force: true });
     await rm(definitionOf(name), { recursive: true, force: true });
   };
+
+  // The program tells of one service, and whoever looks asks for many: a shell starts it in a third of the time that we need.
+  const statusOf = batched(async (names: readonly string[]) => {
+    const { stdout } = await run(['sh', '-c', STATUSES, 'sh', ...names.map(linkOf)]);
+    const lines = stdout.trimEnd().split('\n');
+    return new Map(names.flatMap((name, at) => (lines[at] ? [[name, parseStatus(lines[at])] as const] : [])));
+  });
 
   return {
     async ensure(spec) {
@@ -107,17 +128,6 @@ export function s6Supervisor(places: SupervisorPlaces): Supervisor {
       const flag = { HUP: '-h', USR1: '-1', USR2: '-2', TERM: '-t', KILL: '-k', INT: '-i' }[signal];
       await run(['s6-svc', flag, linkOf(name)]);
     },
-    async status(name): Promise<ServiceStatus | undefined> {
-      if (!existsSync(linkOf(name))) return undefined;
-      const { code, stdout } = await run(['s6-svstat', '-o', 'up,pid,updownfor,exitcode', linkOf(name)]);
-      if (code !== 0) return undefined;
-      const [up, pid, seconds, exit] = stdout.trim().split(' ');
-      return {
-        up: up === 'true',
-        ...(Number(pid) > 0 ? { pid: Number(pid) } : {}),
-        seconds: Number(seconds),
-        ...(Number(exit) >= 0 ? { exitCode: Number(exit) } : {}),
-      };
-    },
+    status: async (name) => (existsSync(linkOf(name)) ? statusOf(name) : undefined),
   };
 }
