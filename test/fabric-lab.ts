@@ -61,10 +61,7 @@ export interface Tries {
 }
 
 export function triesOf(lab: TestDeployment): Tries {
-  const exec = (host: string, ...argv: string[]) => {
-    const [project = '', instance = ''] = host.split('/');
-    return lab.vauban('exec', '--project', project, instance, '--', ...argv);
-  };
+  const exec = lab.inside;
   const sh = async (host: string, script: string): Promise<string> => {
     const { stdout, stderr } = await exec(host, 'sh', '-c', script);
     return (stdout + stderr).trim();
