@@ -27,6 +27,7 @@ export const resourceSchema = (spec: Json): Json =>
     },
     {
       builtIn: { type: 'boolean', description: 'True: nobody declared it, every project has it.' },
+      cells: { ...map(text), description: 'With `view=table`: title of a column to what it shows, in their order.' },
       usedBy: { ...list(object({ kind: text, name: text, path: text })), description: 'Who refers to it, and where.' },
     },
   );

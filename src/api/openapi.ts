@@ -29,6 +29,7 @@ import {
   TailQuery,
   ThreatQuery,
   TokenRequest,
+  ViewQuery,
 } from './requests.ts';
 
 /** Every route that does not depend on kinds. `schemas` turns a request's schema into one of the document's. */
@@ -174,7 +175,7 @@ const kindRoutes = (kind: AnyKind): Routes => {
   return {
     [base]: { get: { summary: `${kind.title}: all`, query: ResourcesQuery, answers: ok(`${title}List`) } },
     [`${base}/{name}`]: {
-      get: { summary: `One ${one}`, answers: ok(title) },
+      get: { summary: `One ${one}`, query: ViewQuery, answers: ok(title) },
       post: { summary: `Create: ${one}`, ...operator, query: ChangeQuery, body, answers: planned },
       put: { summary: `Create or replace: ${one}`, ...operator, query: ChangeQuery, body, answers: planned },
       delete: { summary: `Delete: ${one}`, ...operator, query: ChangeQuery, answers: planned },

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { roles } from '#access/roles.ts';
 import { severities } from '#control/threats/threat.ts';
 import { Name } from '#core/resource.ts';
-import { exportFormats } from '#kinds/gateway/ipsec-export.ts';
+import { exportFormats } from '#kinds/gateway/ipsec-export-formats.ts';
 import { rollActions } from '#kinds/instance-group/spec.ts';
 import { parseAddress } from '#lib/ip.ts';
 
@@ -258,9 +258,14 @@ export const HistoryQuery = z.strictObject({
   before: count(1, 999_999_999).optional().describe('Only revisions before this one.'),
 });
 
+export const ViewQuery = z.strictObject({
+  view: z.enum(['table']).optional().describe('Adds `cells`, what a table shows of each resource.'),
+});
+
 export const ResourcesQuery = z.strictObject({
   limit: count(1, 5000).default('1000').describe('At most so many.'),
   pageToken: z.string().max(200).optional().describe('From the answer before.'),
+  ...ViewQuery.shape,
 });
 
 export const ResizeRequest = z.strictObject({

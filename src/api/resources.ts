@@ -12,7 +12,7 @@ import { dotted } from '#plan/site.ts';
 import { begun } from './audit.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
-import { ChangeQuery, RenameRequest, ResourcesQuery } from './requests.ts';
+import { ChangeQuery, RenameRequest, ResourcesQuery, ViewQuery } from './requests.ts';
 import { needs } from './steps.ts';
 
 /** A resource as the API shows it. */
@@ -30,6 +30,8 @@ export interface ResourceDocument {
   readonly builtIn?: boolean;
   /** Who refers to it, and in which field; only of one resource that is asked for by name. */
   readonly usedBy?: readonly { readonly kind: string; readonly name: string; readonly path: string }[];
+  /** Title of a column to what it shows, in their order; only of what is asked for as a table. */
+  readonly cells?: Readonly<Record<string, string>>;
 }
 
 type StatusOf = (owner: string) => ResourceStatus;
@@ -75,6 +77,24 @@ function comingOf({ control }: ApiParts, kind: AnyKind, project: string, statusO
       const { values } = document.status;
       return document.status.state === 'CREATING' ? document : { ...document, status: { state: 'CREATING', values } };
     });
+}
+
+/** A row of the table that lists a kind. It ends with the state, unless the kind has a column of its own for that. */
+function withCells(kind: AnyKind, it: ResourceDocument): ResourceDocument {
+  const resource: Resource = {
+    project: it.project,
+    kind: it.kind,
+    name: it.name,
+    spec: it.spec,
+    assigned: it.assigned,
+  };
+  const isTold = kind.columns.some(({ title }) => /^STAT(E|US)$/.test(title));
+  const cells = [
+    [kind.nameTitle ?? 'NAME', it.name],
+    ...kind.columns.map(({ title, value }) => [title, value(resource, it.status)]),
+    ...(isTold ? [] : [['STATE', it.status.state]]),
+  ];
+  return { ...it, cells: Object.fromEntries(cells) };
 }
 
 const catalogueOf = (kind: AnyKind, project: string): ResourceDocument[] =>
@@ -159,11 +179,12 @@ export function resourceRoutes(parts: ApiParts): Hono<Env> {
 
   app.get(base, async (context) => {
     const { project, kind } = place(context);
-    const { limit, pageToken } = parsedBy(ResourcesQuery, context.req.query());
+    const { limit, pageToken, view } = parsedBy(ResourcesQuery, context.req.query());
     known(control, project);
     const after = pageToken === undefined ? '' : Buffer.from(pageToken, 'base64url').toString();
     const rest = (await listOf(kind, project)).filter((it) => it.name > after);
-    const items = rest.slice(0, Number(limit));
+    const page = rest.slice(0, Number(limit));
+    const items = view === 'table' ? page.map((it) => withCells(kind, it)) : page;
     const last = items.at(-1)?.name;
     const more = rest.length > items.length && last !== undefined;
     return context.json({ items, ...(more ? { nextPageToken: Buffer.from(last).toString('base64url') } : {}) });
@@ -171,6 +192,7 @@ export function resourceRoutes(parts: ApiParts): Hono<Env> {
 
   app.get(`${base}/:name`, async (context) => {
     const { project, kind, name } = place(context);
+    const { view } = parsedBy(ViewQuery, context.req.query());
     known(control, project);
     const all = await listOf(kind, project);
     const wanted = kind.alias?.(name);
@@ -178,7 +200,8 @@ export function resourceRoutes(parts: ApiParts): Hono<Env> {
     if (found === undefined) throw missing(kind, name, { project, names: all.map((it) => it.name) });
     if (found.builtIn !== true) context.header('etag', `"${found.etag}"`);
     const uses = usesOf(control.snapshot, { project, kind: kind.kind, name: found.name });
-    return context.json({ ...found, usedBy: uses.map((it) => ({ ...it, path: dotted(it.path) })) });
+    const document = view === 'table' ? withCells(kind, found) : found;
+    return context.json({ ...document, usedBy: uses.map((it) => ({ ...it, path: dotted(it.path) })) });
   });
 
   app.post(`${base}/:name/rename`, needs('operator'), async (context) => {

@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { createRequire } from 'node:module';
 import type { Cli } from './context.ts';
 
 export const formats = ['table', 'json', 'yaml', 'name'] as const;
@@ -29,7 +29,11 @@ function printTable<T>(cli: Cli, items: readonly T[], { columns }: TableOf<T>): 
 export const printOne = (cli: Cli, format: Format, item: unknown): void =>
   cli.print(format === 'json' ? JSON.stringify(item, null, 2) : toYaml(item));
 
-export const toYaml = (value: unknown): string => stringify(value, { lineWidth: 120 }).trimEnd();
+/** The library is loaded by who needs it: most commands print no YAML, and each would start a tenth of a second later. */
+export function toYaml(value: unknown): string {
+  const { stringify } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
+  return stringify(value, { lineWidth: 120 }).trimEnd();
+}
 
 /** Rows of cells as lines, columns under each other, two spaces apart. */
 export function aligned(rows: readonly (readonly string[])[]): string[] {

@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { ProblemParts } from '#core/problem.ts';
 import type { KindOf, Resource, ResourceKey, Snapshot } from '#core/resource.ts';
 import type { EngineFragments } from '#engines/fragments.ts';
+import { type KindName, plurals } from './names.ts';
 
 /**
  * What one resource adds to each engine that it touches. Every feed is pure. `here` is the machine that is compiled for: of
@@ -84,4 +85,6 @@ export interface Kind<S, A = unknown> extends KindOf<S, A> {
 /** What the one resource of a single kind is called: `projectMetadata` gives `project-metadata`. */
 export const singleName = (kind: string): string => kind.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-export const defineKind = <S, A = unknown>(kind: Kind<S, A>): Kind<S, A> => Object.freeze(kind);
+export const defineKind = <S, A = unknown>(
+  kind: Omit<Kind<S, A>, 'kind' | 'plural'> & { readonly kind: KindName },
+): Kind<S, A> => Object.freeze({ ...kind, plural: plurals[kind.kind] });

@@ -25,6 +25,7 @@ import { ipsecProfile } from './ipsec-profile/kind.ts';
 import { ipsecTunnel } from './ipsec-tunnel/kind.ts';
 import { machine } from './machine/kind.ts';
 import { machineType } from './machine-type/kind.ts';
+import type { KindName } from './names.ts';
 import { nat } from './nat/kind.ts';
 import { natPolicy } from './nat-policy/kind.ts';
 import { network } from './network/kind.ts';
@@ -120,6 +121,8 @@ export const kinds: readonly AnyKind[] = [
 ];
 
 const byName = new Map(kinds.flatMap((it) => [[it.kind, it] as const, [it.plural, it] as const]));
+
+export const kindOf = (name: KindName): AnyKind => byName.get(name) as AnyKind;
 
 /** By singular or plural name. */
 export const kindNamed = (name: string): AnyKind | undefined => byName.get(name);

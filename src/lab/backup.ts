@@ -1,9 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { buildCommand } from '@stricli/core';
 import { type Cli, clientOf, deploymentOf, type Target } from '#cli/context.ts';
 import { printDifference } from '#cli/difference.ts';
-import { targetFlags } from '#cli/flags.ts';
-import { passphraseFlag, passphraseOf } from '#cli/passphrase.ts';
+import { passphraseOf } from '#cli/passphrase.ts';
 import { follow } from '#cli/progress.ts';
 import { agreed } from '#cli/verbs/change.ts';
 import type { Client } from '#client/client.ts';
@@ -27,50 +25,41 @@ import {
 } from './kept.ts';
 import { requireRoot } from './up.ts';
 
-interface Flags extends Pick<Target, 'state'> {
+export interface BackupFlags extends Pick<Target, 'state'> {
   readonly passphraseFile?: string;
 }
 
-const fileParameter = {
-  kind: 'tuple',
-  parameters: [{ brief: 'File of the backup', parse: String, placeholder: 'file' }],
-} as const;
+export interface RestoreFlags extends BackupFlags {
+  readonly dryRun: boolean;
+  readonly yes: boolean;
+}
 
-export const backup = buildCommand({
-  docs: {
-    brief: 'Write the whole configuration, what was chosen for it and its secrets to a file, under a passphrase',
-  },
-  parameters: {
-    flags: { state: targetFlags.state, passphraseFile: passphraseFlag },
-    positional: fileParameter,
-  },
-  async func(this: Cli, flags: Flags, file: string) {
-    requireRoot('backup');
-    const passphrase = await passphraseOf(this, flags.passphraseFile, true);
-    const found = await configurationFrom(clientOf(this, flags));
-    const deployment = deploymentOf(this, flags);
-    const content: Backup = {
-      version: 1,
-      time: new Date().toISOString(),
-      revision: found.revision,
-      resources: withSecrets(found.resources, readFileSync(openingKeyOf(deployment), 'utf8')),
-      choices: found.choices,
-      authorities: await keptAuthorities(deployment, found),
-      profileKeys: await keptProfileKeys(deployment, found),
-    };
-    const locked = await lock(Buffer.from(JSON.stringify(content)), passphrase);
-    if (locked.length > LOCKED_LIMIT) throw tooLarge(file, 'Delete what is not needed any more, then make the backup.');
-    try {
-      // Never over another backup, and nobody else's to read.
-      writeFileSync(file, locked, { mode: 0o600, flag: 'wx' });
-    } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new Problem('INVALID_REQUEST', { at: file, message, fix: 'Name a file that is not there yet.', cause });
-    }
-    this.print(`Revision ${found.revision}, ${count(found.resources.length, 'resource')}, is in ${file}.`);
-    this.print('Without the passphrase nobody can read it again.');
-  },
-});
+export async function backup(this: Cli, flags: BackupFlags, file: string): Promise<void> {
+  requireRoot('backup');
+  const passphrase = await passphraseOf(this, flags.passphraseFile, true);
+  const found = await configurationFrom(clientOf(this, flags));
+  const deployment = deploymentOf(this, flags);
+  const content: Backup = {
+    version: 1,
+    time: new Date().toISOString(),
+    revision: found.revision,
+    resources: withSecrets(found.resources, readFileSync(openingKeyOf(deployment), 'utf8')),
+    choices: found.choices,
+    authorities: await keptAuthorities(deployment, found),
+    profileKeys: await keptProfileKeys(deployment, found),
+  };
+  const locked = await lock(Buffer.from(JSON.stringify(content)), passphrase);
+  if (locked.length > LOCKED_LIMIT) throw tooLarge(file, 'Delete what is not needed any more, then make the backup.');
+  try {
+    // Never over another backup, and nobody else's to read.
+    writeFileSync(file, locked, { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new Problem('INVALID_REQUEST', { at: file, message, fix: 'Name a file that is not there yet.', cause });
+  }
+  this.print(`Revision ${found.revision}, ${count(found.resources.length, 'resource')}, is in ${file}.`);
+  this.print('Without the passphrase nobody can read it again.');
+}
 
 async function configurationFrom(client: Client): Promise<Configuration & { readonly revision: number }> {
   const found: Configuration & { revision: number } = { revision: 0, resources: [], choices: [] };
@@ -105,51 +94,38 @@ function unsealed(openingKey: string, value: string, place: string): string {
   }
 }
 
-export const restore = buildCommand({
-  docs: { brief: 'Make the projects of a backup what they were, with the same addresses, numbers and secrets' },
-  parameters: {
-    flags: {
-      state: targetFlags.state,
-      passphraseFile: passphraseFlag,
-      dryRun: { kind: 'boolean', default: false, brief: 'Only say what would change' },
-      yes: { kind: 'boolean', default: false, brief: 'Do not ask' },
-    },
-    aliases: { y: 'yes' },
-    positional: fileParameter,
-  },
-  async func(this: Cli, flags: Flags & { readonly dryRun: boolean; readonly yes: boolean }, file: string) {
-    requireRoot('restore');
-    const deployment = deploymentOf(this, flags);
-    const { resources, choices, time, revision, ...rest } = await contentOf(this, file, flags.passphraseFile);
-    const authorities = await authoritiesToLay(deployment, rest.authorities);
-    const laid = [...authorities, ...(await profileKeysToLay(deployment, rest.profileKeys))];
-    this.note(`Revision ${revision} of ${time}: ${count(resources.length, 'resource')}.`);
-    const client = clientOf(this, flags);
-    const lines = () => linesOf({ resources, choices });
-    const difference = await client.postLines<Difference>('/v1/restore?dryRun=true', LINES, lines());
-    printDifference(this, difference);
-    const isSame = difference.resources.length + difference.artifacts.length === 0;
-    if (authorities.length > 0)
-      this.print(
-        `${count(authorities.length, 'certificate authority', 'certificate authorities')} with what they issued.`,
-      );
-    if (flags.dryRun || (isSame && laid.length === 0)) return;
-    await agreed(this, flags.yes);
-    await layDown(laid);
-    try {
-      if (!isSame) {
-        const { operation } = await client.postLines<{ operation: Operation }>('/v1/restore', LINES, lines());
-        const done = await follow(this, client, operation);
-        this.print(`Revision ${done.revision} is in force.`);
-      }
-    } catch (error) {
-      await takeBack(laid);
-      throw error;
+export async function restore(this: Cli, flags: RestoreFlags, file: string): Promise<void> {
+  requireRoot('restore');
+  const deployment = deploymentOf(this, flags);
+  const { resources, choices, time, revision, ...rest } = await contentOf(this, file, flags.passphraseFile);
+  const authorities = await authoritiesToLay(deployment, rest.authorities);
+  const laid = [...authorities, ...(await profileKeysToLay(deployment, rest.profileKeys))];
+  this.note(`Revision ${revision} of ${time}: ${count(resources.length, 'resource')}.`);
+  const client = clientOf(this, flags);
+  const lines = () => linesOf({ resources, choices });
+  const difference = await client.postLines<Difference>('/v1/restore?dryRun=true', LINES, lines());
+  printDifference(this, difference);
+  const isSame = difference.resources.length + difference.artifacts.length === 0;
+  if (authorities.length > 0)
+    this.print(
+      `${count(authorities.length, 'certificate authority', 'certificate authorities')} with what they issued.`,
+    );
+  if (flags.dryRun || (isSame && laid.length === 0)) return;
+  await agreed(this, flags.yes);
+  await layDown(laid);
+  try {
+    if (!isSame) {
+      const { operation } = await client.postLines<{ operation: Operation }>('/v1/restore', LINES, lines());
+      const done = await follow(this, client, operation);
+      this.print(`Revision ${done.revision} is in force.`);
     }
-    if (!(await takenUp(laid)))
-      this.note('The host agent has not taken up all keys yet; `vauban checks` says how it is doing.');
-  },
-});
+  } catch (error) {
+    await takeBack(laid);
+    throw error;
+  }
+  if (!(await takenUp(laid)))
+    this.note('The host agent has not taken up all keys yet; `vauban checks` says how it is doing.');
+}
 
 async function contentOf(cli: Cli, file: string, passphraseFile: string | undefined): Promise<Backup> {
   const locked = lockedIn(file);

@@ -21,8 +21,8 @@ await start({
     netns: async () => (await import('#lab/netns.ts')).netns,
     machines: async () => (await import('#lab/machine-verbs.ts')).machines,
     doctor: async () => (await import('#lab/verbs.ts')).doctor,
-    backup: async () => (await import('#lab/backup.ts')).backup,
-    restore: async () => (await import('#lab/backup.ts')).restore,
+    backup: async () => (await import('#lab/backup-verbs.ts')).backup,
+    restore: async () => (await import('#lab/backup-verbs.ts')).restore,
     setup: async () => (await import('#lab/verbs.ts')).setup,
   },
 });

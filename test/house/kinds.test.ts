@@ -6,6 +6,7 @@ import { Artifact as ArtifactSchema } from '#core/artifact.ts';
 import { emptySnapshot } from '#core/snapshot.ts';
 import { engines } from '#host/engines.ts';
 import { kindNamed, kinds } from '#kinds/index.ts';
+import { plurals } from '#kinds/names.ts';
 import { admit } from '#plan/admit.ts';
 import { compile } from '#plan/compile.ts';
 import { unwrapped } from '#plan/issues.ts';
@@ -23,6 +24,10 @@ function compiledText(text: string): readonly Artifact[] {
   expect(problems).toEqual([]);
   return compile(snapshot);
 }
+
+test('the list of names has every kind there is, in the same order', () => {
+  expect(kinds.map((it) => it.kind)).toEqual(Object.keys(plurals));
+});
 
 /** What the host would refuse, in its own words. */
 const refused = (artifacts: readonly Artifact[]): readonly string[] =>

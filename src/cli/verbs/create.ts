@@ -10,8 +10,8 @@ import { unwrapped } from '#plan/issues.ts';
 import { refOf } from '#plan/references.ts';
 import { type Cli, clientOf, projectOf, proposedNames, type Target } from '../context.ts';
 import { targetAliases, targetFlags } from '../flags.ts';
+import { camel, kindFor, pathOf } from '../kinds.ts';
 import { follow } from '../progress.ts';
-import { camel, kindFor, pathOf } from './resource.ts';
 
 const kebab = (text: string): string => text.replace(/[A-Z]/g, (it) => `-${it.toLowerCase()}`);
 

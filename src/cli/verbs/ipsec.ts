@@ -1,7 +1,7 @@
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { Client } from '#client/client.ts';
 import type { TunnelView } from '#control/gateways/tunnels.ts';
-import { exportFormats } from '#kinds/gateway/ipsec-export.ts';
+import { exportFormats } from '#kinds/gateway/ipsec-export-formats.ts';
 import { type Cli, clientOf, projectOf, proposedNames, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
 import { type Format, printList, printOne, type TableOf } from '../output.ts';

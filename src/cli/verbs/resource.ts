@@ -7,56 +7,37 @@ import type { ResourceDocument } from '#api/resources.ts';
 import type { Client } from '#client/client.ts';
 import type { Operation } from '#control/operations.ts';
 import { Problem } from '#core/problem.ts';
-import type { Resource } from '#core/resource.ts';
-import { type AnyKind, kindNamed, kinds } from '#kinds/index.ts';
-import { parseDocuments } from '#lib/document.ts';
-import { count, didYouMean } from '#lib/text.ts';
+import { count } from '#lib/text.ts';
 import { type Cli, clientOf, projectOf, proposedNames, type Target } from '../context.ts';
 import { formatFlag, targetAliases, targetFlags } from '../flags.ts';
+import { kindFor, kindIn, pathOf, pluralNames } from '../kinds.ts';
 import { type Format, printList, printOne, toYaml } from '../output.ts';
 import { follow } from '../progress.ts';
 
-export const camel = (text: string): string => text.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
-function kindIn(text: string): AnyKind | undefined {
-  const wanted = camel(text).toLowerCase();
-  return (
-    kindNamed(camel(text)) ?? kinds.find((it) => it.kind.toLowerCase() === wanted || it.plural.toLowerCase() === wanted)
-  );
-}
-
 /** Every item of a list, page after page. */
-export async function allOf(client: Client, path: string): Promise<ResourceDocument[]> {
+export async function allOf(
+  client: Client,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<ResourceDocument[]> {
   const items: ResourceDocument[] = [];
   let pageToken: string | undefined;
   do {
-    const page = await client.get<{ items: ResourceDocument[]; nextPageToken?: string }>(path, { pageToken });
+    const page = await client.get<{ items: ResourceDocument[]; nextPageToken?: string }>(path, {
+      ...query,
+      pageToken,
+    });
     items.push(...page.items);
     pageToken = page.nextPageToken;
   } while (pageToken !== undefined);
   return items;
 }
 
-/** `firewallRule`, `firewallRules`, `firewall-rules`: all mean the kind. */
-export function kindFor(text: string): AnyKind {
-  const kind = kindIn(text);
-  if (kind !== undefined) return kind;
-  const near = didYouMean(
-    camel(text),
-    kinds.flatMap((it) => [it.kind, it.plural]),
-  );
-  throw new Problem('NOT_FOUND', {
-    at: text,
-    message: `there is no kind ${text}`,
-    fix: near === undefined ? `Kinds are ${kinds.map((it) => it.plural).join(', ')}.` : `Did you mean ${near}?`,
-  });
-}
-
 const kindParameter = {
   brief: 'Kind, such as instances',
   parse: String,
   placeholder: 'kind',
-  proposeCompletions: () => ['projects', ...kinds.map((it) => it.plural)],
+  proposeCompletions: () => ['projects', ...pluralNames],
 } as const;
 
 const nameParameter = {
@@ -73,17 +54,6 @@ function namesOf(cli: Cli): Promise<readonly string[]> {
   const kind = cli.words.slice(1, -1).flatMap((it) => kindIn(it) ?? [])[0];
   return kind === undefined ? Promise.resolve([]) : proposedNames(cli, kind.plural);
 }
-
-export const pathOf = (project: string, kind: AnyKind, name?: string): string =>
-  `/v1/projects/${project}/${kind.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`;
-
-const asResource = (it: ResourceDocument): Resource => ({
-  project: it.project,
-  kind: it.kind,
-  name: it.name,
-  spec: it.spec,
-  assigned: it.assigned,
-});
 
 export const get = buildCommand({
   docs: { brief: 'List resources of a kind, or `projects`' },
@@ -110,23 +80,15 @@ export const get = buildCommand({
     }
     const kind = kindFor(kindText);
     const project = await projectOf(this, client, flags);
+    const query = flags.output === 'table' ? { view: 'table' } : {};
     const items =
       name === undefined
-        ? (await allOf(client, pathOf(project, kind))).filter((it) => flags.all || it.builtIn !== true)
-        : [await client.get<ResourceDocument>(pathOf(project, kind, name))];
+        ? (await allOf(client, pathOf(project, kind), query)).filter((it) => flags.all || it.builtIn !== true)
+        : [await client.get<ResourceDocument>(pathOf(project, kind, name), query)];
     return printList(this, flags.output, items, {
       name: (it) => it.name,
       empty: `There are no ${kind.plural} in project ${project}.`,
-      columns: [
-        { title: kind.nameTitle ?? 'NAME', value: (it) => it.name },
-        ...kind.columns.map(({ title, value }) => ({
-          title,
-          value: (it: ResourceDocument) => value(asResource(it) as never, it.status),
-        })),
-        ...(kind.columns.some((it) => /^STAT(E|US)$/.test(it.title))
-          ? []
-          : [{ title: 'STATE', value: (it: ResourceDocument) => it.status.state }]),
-      ],
+      columns: Object.keys(items[0]?.cells ?? {}).map((title) => ({ title, value: (it) => it.cells?.[title] ?? '' })),
     });
   },
 });
@@ -203,7 +165,7 @@ export const edit = buildCommand({
     writeFileSync(file, `${head}\n${before}\n`, { mode: 0o600 });
     let kept = false;
     try {
-      const value = edited(this, file);
+      const value = await edited(this, file);
       if (toYaml(value) === before) this.print('Nothing was changed.');
       else {
         await put(this, client, { path, value, etag: now.etag });
@@ -220,7 +182,7 @@ export const edit = buildCommand({
 });
 
 /** Lets the person edit a file; gives back what it says then. */
-function edited(cli: Cli, file: string): unknown {
+async function edited(cli: Cli, file: string): Promise<unknown> {
   const editor = cli.env['VISUAL'] ?? cli.env['EDITOR'] ?? 'vi';
   const { status } = spawnSync('sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
   if (status !== 0)
@@ -229,6 +191,7 @@ function edited(cli: Cli, file: string): unknown {
       message: 'the editor ended with an error; nothing was changed',
       fix: 'Set $EDITOR to one that works.',
     });
+  const { parseDocuments } = await import('#lib/document.ts');
   const { documents, mistakes } = parseDocuments(readFileSync(file, 'utf8'));
   if (mistakes.length === 0) return documents[0]?.value ?? {};
   throw Problem.all(

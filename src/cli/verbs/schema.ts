@@ -1,14 +1,14 @@
 import { buildCommand } from '@stricli/core';
 import * as z from 'zod';
 import { Problem } from '#core/problem.ts';
-import { kinds } from '#kinds/index.ts';
+import { kindOf, kinds } from '#kinds/index.ts';
 import { didYouMean } from '#lib/text.ts';
 import { unwrapped } from '#plan/issues.ts';
 import { refOf } from '#plan/references.ts';
 import { siteSchema } from '#plan/schema.ts';
 import type { Cli } from '../context.ts';
+import { kindFor } from '../kinds.ts';
 import { aligned, toYaml } from '../output.ts';
-import { kindFor } from './resource.ts';
 
 export const schema = buildCommand({
   docs: { brief: 'Print the JSON Schema of a site file, for editors' },
@@ -36,7 +36,7 @@ export const explain = buildCommand({
       return;
     }
     const [kindText = '', ...path] = what.split('.');
-    const kind = kindFor(kindText);
+    const kind = kindOf(kindFor(kindText).kind);
     let at: z.ZodType = kind.spec;
     for (const step of path) at = fieldOf(at, step, what);
     this.print(this.style.bold(what));

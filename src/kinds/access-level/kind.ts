@@ -8,7 +8,6 @@ import { unaskedAuthorities } from './unasked.ts';
 
 export const accessLevel = defineKind<AccessLevelSpec>({
   kind: 'accessLevel',
-  plural: 'accessLevels',
   title: 'Access level',
   spec: AccessLevelSpec,
   check: (resource, snapshot) => check(resource, snapshot),

@@ -10,7 +10,6 @@ type Assigned = AddressAssigned & { readonly externalAddresses?: readonly string
 
 export const address = defineKind<AddressSpec, Assigned>({
   kind: 'address',
-  plural: 'addresses',
   title: 'Address',
   spec: AddressSpec,
   assign: (resource, snapshot) =>

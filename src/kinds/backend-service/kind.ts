@@ -12,7 +12,6 @@ import { type BackendServiceAssigned, BackendServiceSpec } from './spec.ts';
 
 export const backendService = defineKind<BackendServiceSpec, BackendServiceAssigned>({
   kind: 'backendService',
-  plural: 'backendServices',
   title: 'Backend service',
   spec: BackendServiceSpec,
   assign: (resource) => ({ id: numericId(keyOf(resource)) }),

@@ -12,7 +12,6 @@ export const authorityId = ({ project, name }: { readonly project: string; reado
 
 export const certificateAuthority = defineKind<CertificateAuthoritySpec, CertificateAuthorityAssigned>({
   kind: 'certificateAuthority',
-  plural: 'certificateAuthorities',
   title: 'Certificate authority',
   spec: CertificateAuthoritySpec,
   assign: (resource) => chosen(resource),

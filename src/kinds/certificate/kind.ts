@@ -9,7 +9,6 @@ export type Certificate = Resource<CertificateSpec>;
 
 export const certificate = defineKind<CertificateSpec>({
   kind: 'certificate',
-  plural: 'certificates',
   title: 'Certificate',
   spec: CertificateSpec,
   check: (resource, snapshot) =>

@@ -23,7 +23,6 @@ export type ConsentScreenSpec = z.infer<typeof ConsentScreenSpec>;
 
 export const consentScreen = defineKind<ConsentScreenSpec>({
   kind: 'consentScreen',
-  plural: 'consentScreen',
   title: 'OAuth consent screen',
   single: true,
   spec: ConsentScreenSpec,

@@ -8,7 +8,6 @@ import { assignUplink, uplinkFeeds } from './uplink.ts';
 
 export const directory = defineKind<DirectorySpec, DirectoryAssigned>({
   kind: 'directory',
-  plural: 'directories',
   title: 'Directory',
   spec: DirectorySpec,
   untold: ['transit'],

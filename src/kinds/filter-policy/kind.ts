@@ -8,7 +8,6 @@ import { type FilterPolicyAssigned, FilterPolicySpec, type FilterRule } from './
 
 export const filterPolicy = defineKind<FilterPolicySpec, FilterPolicyAssigned>({
   kind: 'filterPolicy',
-  plural: 'filterPolicies',
   title: 'Filter policy',
   spec: FilterPolicySpec,
   untold: ['last', 'numbers'],

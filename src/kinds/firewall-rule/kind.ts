@@ -5,7 +5,6 @@ import { FirewallRuleSpec } from './spec.ts';
 
 export const firewallRule = defineKind<FirewallRuleSpec>({
   kind: 'firewallRule',
-  plural: 'firewallRules',
   title: 'Firewall rule',
   spec: FirewallRuleSpec,
   check: ({ spec }) => [

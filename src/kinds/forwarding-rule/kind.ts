@@ -16,7 +16,6 @@ type Rule = Resource<ForwardingRuleSpec, ForwardingRuleAssigned>;
 
 export const forwardingRule = defineKind<ForwardingRuleSpec, ForwardingRuleAssigned>({
   kind: 'forwardingRule',
-  plural: 'forwardingRules',
   title: 'Forwarding rule',
   spec: ForwardingRuleSpec,
   assign,

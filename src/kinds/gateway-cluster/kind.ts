@@ -8,7 +8,6 @@ import { type GatewayClusterAssigned, GatewayClusterSpec } from './spec.ts';
 
 export const gatewayCluster = defineKind<GatewayClusterSpec, GatewayClusterAssigned>({
   kind: 'gatewayCluster',
-  plural: 'gatewayClusters',
   title: 'Gateway cluster',
   spec: GatewayClusterSpec,
   assign: (resource, snapshot: Snapshot): GatewayClusterAssigned | Objection => assign(resource, snapshot),

@@ -3,9 +3,7 @@ import { formatAddress, lastOf, address as parse, prefix } from '#lib/ip.ts';
 import { ipsecProfile } from '../ipsec-profile/kind.ts';
 import { beginOf, type PlacedTunnel } from './ipsec.ts';
 
-/** Whose settings can be written down for the other end. */
-export const exportFormats = ['strongswan', 'opnsense', 'stormshield'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
+import type { ExportFormat } from './ipsec-export-formats.ts';
 
 /** What the person at the other end must know. Secrets are not in it: they are sealed, and nobody reads them again. */
 interface Facts {

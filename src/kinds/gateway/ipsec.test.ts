@@ -6,7 +6,8 @@ import { compile } from '#plan/compile.ts';
 import { parseSite } from '#plan/site.ts';
 import { builtInProfiles } from '../ipsec-profile/built-in.ts';
 import { ipsecOf } from './ipsec.ts';
-import { exported, exportFormats } from './ipsec-export.ts';
+import { exported } from './ipsec-export.ts';
+import { exportFormats } from './ipsec-export-formats.ts';
 import { gateway } from './kind.ts';
 
 /** Two sites, each behind one gateway. */

@@ -22,7 +22,6 @@ import { newWarnings } from './warnings.ts';
 
 export const gateway = defineKind<GatewaySpec, GatewayAssigned>({
   kind: 'gateway',
-  plural: 'gateways',
   title: 'Gateway',
   spec: GatewaySpec,
   assign: (resource, snapshot): GatewayAssigned | Objection => assign(resource, snapshot),

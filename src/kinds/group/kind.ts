@@ -7,7 +7,6 @@ import { GroupSpec } from './spec.ts';
 
 export const group = defineKind<GroupSpec>({
   kind: 'group',
-  plural: 'groups',
   title: 'Group',
   spec: GroupSpec,
   check: (resource, snapshot) => [

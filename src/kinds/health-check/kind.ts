@@ -40,7 +40,6 @@ export type HealthCheckSpec = z.infer<typeof HealthCheckSpec>;
 
 export const healthCheck = defineKind<HealthCheckSpec>({
   kind: 'healthCheck',
-  plural: 'healthChecks',
   title: 'Health check',
   spec: HealthCheckSpec,
   check: ({ spec }) =>

@@ -119,7 +119,6 @@ export type IdentityProviderAssigned = Partial<Front>;
 
 export const identityProvider = defineKind<IdentityProviderSpec, IdentityProviderAssigned>({
   kind: 'identityProvider',
-  plural: 'identityProviders',
   title: 'Identity provider',
   spec: IdentityProviderSpec,
   assign: (resource, snapshot) => (resource.spec.type === 'internal' ? chooseFront(resource, [], snapshot) : {}),

@@ -19,7 +19,6 @@ const CANARY_PORT = 4790;
 
 export const idsEndpoint = defineKind<IdsEndpointSpec, IdsEndpointAssigned>({
   kind: 'idsEndpoint',
-  plural: 'idsEndpoints',
   title: 'IDS endpoint',
   service: 'ids.googleapis.com',
   spec: IdsEndpointSpec,

@@ -34,7 +34,6 @@ const isFamily = (name: string): name is keyof typeof suites => name in suites;
 
 export const image = defineKind<ImageSpec>({
   kind: 'image',
-  plural: 'images',
   title: 'Image',
   spec: ImageSpec,
   catalogue: {

@@ -17,7 +17,6 @@ export type InstanceGroup = Resource<InstanceGroupSpec, InstanceGroupAssigned>;
 
 export const instanceGroup = defineKind<InstanceGroupSpec, InstanceGroupAssigned>({
   kind: 'instanceGroup',
-  plural: 'instanceGroups',
   title: 'Instance group',
   spec: InstanceGroupSpec,
   owns: true,

@@ -6,7 +6,6 @@ import { versionId, versionOf } from './version.ts';
 
 export const instanceTemplate = defineKind<InstanceTemplateSpec, InstanceTemplateAssigned>({
   kind: 'instanceTemplate',
-  plural: 'instanceTemplates',
   title: 'Instance template',
   spec: InstanceTemplateSpec,
   assign: (resource) => ({

@@ -21,7 +21,6 @@ export { hostsOf };
 
 export const instance = defineKind<InstanceSpec, InstanceAssigned>({
   kind: 'instance',
-  plural: 'instances',
   title: 'Instance',
   spec: InstanceSpec,
   assign,

@@ -50,7 +50,6 @@ const isJoined = (spec: InternetSpec): boolean => spec.uplink === 'host' || spec
 
 export const internet = defineKind<InternetSpec>({
   kind: 'internet',
-  plural: 'internet',
   title: 'Internet',
   single: true,
   spec: InternetSpec,

@@ -10,7 +10,6 @@ const comfortable = 20;
 
 export const ipsecPeer = defineKind<IpsecPeerSpec>({
   kind: 'ipsecPeer',
-  plural: 'ipsecPeers',
   title: 'IPsec peer',
   spec: IpsecPeerSpec,
   check: ({ project, spec }, snapshot): readonly Objection[] => [

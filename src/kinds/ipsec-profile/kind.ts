@@ -4,7 +4,6 @@ import { IpsecProfileSpec, weaknessOf } from './spec.ts';
 
 export const ipsecProfile = defineKind<IpsecProfileSpec>({
   kind: 'ipsecProfile',
-  plural: 'ipsecProfiles',
   title: 'IPsec profile',
   spec: IpsecProfileSpec,
   catalogue: builtInProfiles,

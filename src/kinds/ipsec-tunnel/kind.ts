@@ -3,7 +3,6 @@ import { IpsecTunnelSpec } from './spec.ts';
 
 export const ipsecTunnel = defineKind<IpsecTunnelSpec>({
   kind: 'ipsecTunnel',
-  plural: 'ipsecTunnels',
   title: 'IPsec tunnel',
   spec: IpsecTunnelSpec,
   meaning: (before, after) => {

@@ -20,7 +20,6 @@ const size = (cpus: number, memoryMb: number, description: string): MachineTypeS
 
 export const machineType = defineKind<MachineTypeSpec>({
   kind: 'machineType',
-  plural: 'machineTypes',
   title: 'Machine type',
   spec: MachineTypeSpec,
   // The cloud's shared-core types are given their sustained share.

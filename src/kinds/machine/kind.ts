@@ -4,7 +4,6 @@ import { MachineSpec } from './spec.ts';
 
 export const machine = defineKind<MachineSpec>({
   kind: 'machine',
-  plural: 'machines',
   title: 'Machine',
   spec: MachineSpec,
   catalogue: { local: { description: 'The machine that this deployment was started on' } },

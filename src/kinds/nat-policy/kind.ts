@@ -5,7 +5,6 @@ import { NatPolicySpec, type NatRule } from './spec.ts';
 
 export const natPolicy = defineKind<NatPolicySpec>({
   kind: 'natPolicy',
-  plural: 'natPolicies',
   title: 'NAT policy',
   spec: NatPolicySpec,
   check: (resource) => [

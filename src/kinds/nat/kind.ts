@@ -13,7 +13,6 @@ import { type NatAssigned, NatSpec } from './spec.ts';
 
 export const nat = defineKind<NatSpec, NatAssigned>({
   kind: 'nat',
-  plural: 'nats',
   title: 'Cloud NAT',
   spec: NatSpec,
   assign: (resource, snapshot) => {

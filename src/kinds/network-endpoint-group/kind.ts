@@ -40,7 +40,6 @@ export type NetworkEndpointGroupSpec = z.infer<typeof NetworkEndpointGroupSpec>;
 
 export const networkEndpointGroup = defineKind<NetworkEndpointGroupSpec>({
   kind: 'networkEndpointGroup',
-  plural: 'networkEndpointGroups',
   title: 'Network endpoint group',
   spec: NetworkEndpointGroupSpec,
   check: (resource, snapshot) => checkGroup(resource, snapshot),

@@ -5,7 +5,6 @@ import { NetworkObjectSpec, networkShapes } from './spec.ts';
 
 export const networkObject = defineKind<NetworkObjectSpec>({
   kind: 'networkObject',
-  plural: 'networkObjects',
   title: 'Network object',
   spec: NetworkObjectSpec,
   catalogue: builtInObjects,

@@ -23,7 +23,6 @@ export const LOG_GROUP = 7;
 
 export const network = defineKind<NetworkSpec, NetworkAssigned>({
   kind: 'network',
-  plural: 'networks',
   title: 'VPC network',
   spec: NetworkSpec,
   implies: (resource) => autoSubnets(resource),

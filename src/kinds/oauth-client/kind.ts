@@ -45,7 +45,6 @@ export interface OauthClientAssigned {
 
 export const oauthClient = defineKind<OauthClientSpec, OauthClientAssigned>({
   kind: 'oauthClient',
-  plural: 'oauthClients',
   title: 'OAuth client',
   spec: OauthClientSpec,
   assign: (resource) => resource.assigned ?? { clientId: clientIdOf(resource) },

@@ -55,7 +55,6 @@ export type PacketMirroringSpec = z.infer<typeof PacketMirroringSpec>;
 
 export const packetMirroring = defineKind<PacketMirroringSpec>({
   kind: 'packetMirroring',
-  plural: 'packetMirrorings',
   title: 'Packet mirroring',
   spec: PacketMirroringSpec,
   check: (resource, snapshot) => check(resource, snapshot),

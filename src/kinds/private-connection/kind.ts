@@ -25,7 +25,6 @@ export type PrivateConnectionSpec = z.infer<typeof PrivateConnectionSpec>;
 
 export const privateConnection = defineKind<PrivateConnectionSpec>({
   kind: 'privateConnection',
-  plural: 'privateConnections',
   title: 'Private services access',
   service: 'servicenetworking.googleapis.com',
   spec: PrivateConnectionSpec,

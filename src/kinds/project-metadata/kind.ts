@@ -18,7 +18,6 @@ export type ProjectMetadataSpec = z.infer<typeof ProjectMetadataSpec>;
 
 export const projectMetadata = defineKind<ProjectMetadataSpec>({
   kind: 'projectMetadata',
-  plural: 'projectMetadata',
   title: 'Project metadata',
   single: true,
   spec: ProjectMetadataSpec,

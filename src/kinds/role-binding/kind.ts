@@ -10,7 +10,6 @@ import { checkTunnel, toTunnel, toTunnelHost, toTunnelLinks, toTunnelNamespace }
 
 export const roleBinding = defineKind<RoleBindingSpec>({
   kind: 'roleBinding',
-  plural: 'roleBindings',
   title: 'Role binding',
   spec: RoleBindingSpec,
   check: (resource, snapshot) => [

@@ -25,7 +25,6 @@ export type RouteSpec = z.infer<typeof RouteSpec>;
 
 export const route = defineKind<RouteSpec>({
   kind: 'route',
-  plural: 'routes',
   title: 'Route',
   spec: RouteSpec,
   check: (resource, snapshot) => check(resource, snapshot),

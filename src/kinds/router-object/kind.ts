@@ -3,7 +3,6 @@ import { RouterObjectSpec } from './spec.ts';
 
 export const routerObject = defineKind<RouterObjectSpec>({
   kind: 'routerObject',
-  plural: 'routerObjects',
   title: 'Router object',
   spec: RouterObjectSpec,
   check: ({ spec }) => [...twice(spec), ...tooFew(spec)],

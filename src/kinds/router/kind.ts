@@ -19,7 +19,6 @@ export type RouterSpec = z.infer<typeof RouterSpec>;
 
 export const router = defineKind<RouterSpec>({
   kind: 'router',
-  plural: 'routers',
   title: 'Cloud Router',
   spec: RouterSpec,
   columns: [

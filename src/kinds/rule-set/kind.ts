@@ -20,7 +20,6 @@ export type RuleSetSpec = z.infer<typeof RuleSetSpec>;
 
 export const ruleSet = defineKind<RuleSetSpec>({
   kind: 'ruleSet',
-  plural: 'ruleSets',
   title: 'Rule set',
   service: 'ids.googleapis.com',
   spec: RuleSetSpec,

@@ -3,7 +3,6 @@ import { ScheduleSpec } from './spec.ts';
 
 export const schedule = defineKind<ScheduleSpec>({
   kind: 'schedule',
-  plural: 'schedules',
   title: 'Schedule',
   spec: ScheduleSpec,
   columns: [

@@ -10,7 +10,6 @@ import { type SegmentAssigned, SegmentSpec, vlanOf } from './spec.ts';
 
 export const segment = defineKind<SegmentSpec, SegmentAssigned>({
   kind: 'segment',
-  plural: 'segments',
   title: 'Segment',
   spec: SegmentSpec,
   assign: (resource, snapshot) => assign(resource, snapshot),

@@ -51,7 +51,6 @@ export const serviceAccountEmail = (it: { readonly project: string; readonly nam
 
 export const serviceAccount = defineKind<ServiceAccountSpec, ServiceAccountAssigned>({
   kind: 'serviceAccount',
-  plural: 'serviceAccounts',
   title: 'Service account',
   spec: ServiceAccountSpec,
   assign: (resource) => resource.assigned ?? { uniqueId: numericId(keyOf(resource)) },

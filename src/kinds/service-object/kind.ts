@@ -6,7 +6,6 @@ import { ServiceObjectSpec } from './spec.ts';
 
 export const serviceObject = defineKind<ServiceObjectSpec>({
   kind: 'serviceObject',
-  plural: 'serviceObjects',
   title: 'Service object',
   spec: ServiceObjectSpec,
   catalogue: builtInServices,

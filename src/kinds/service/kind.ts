@@ -20,7 +20,6 @@ const known = ['compute', 'ids', 'logging', 'servicenetworking'];
 /** The cloud's names, short: `ids` is ids.googleapis.com. */
 export const service = defineKind<ServiceSpec>({
   kind: 'service',
-  plural: 'services',
   title: 'Service',
   spec: ServiceSpec,
   alias: (name) => (name.endsWith('.googleapis.com') ? serviceName(name) : undefined),

@@ -9,7 +9,6 @@ import { type SslCertificateAssigned, SslCertificateSpec } from './spec.ts';
 
 export const sslCertificate = defineKind<SslCertificateSpec, SslCertificateAssigned>({
   kind: 'sslCertificate',
-  plural: 'sslCertificates',
   title: 'SSL certificate',
   spec: SslCertificateSpec,
   assign: ({ spec }) => {

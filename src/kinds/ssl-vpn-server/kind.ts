@@ -6,7 +6,6 @@ import { SslVpnServerSpec } from './spec.ts';
 
 export const sslVpnServer = defineKind<SslVpnServerSpec>({
   kind: 'sslVpnServer',
-  plural: 'sslVpnServers',
   title: 'SSL VPN server',
   spec: SslVpnServerSpec,
   check: (resource, snapshot): readonly Objection[] => checkServer(resource, snapshot),

@@ -16,7 +16,6 @@ const forbidden = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.2.0/24',
 
 export const subnet = defineKind<SubnetSpec>({
   kind: 'subnet',
-  plural: 'subnets',
   title: 'Subnet',
   spec: SubnetSpec,
   check: (resource, snapshot) => checkSubnet(resource, snapshot),

@@ -18,7 +18,6 @@ export type TargetHttpProxySpec = z.infer<typeof TargetHttpProxySpec>;
 
 export const targetHttpProxy = defineKind<TargetHttpProxySpec>({
   kind: 'targetHttpProxy',
-  plural: 'targetHttpProxies',
   title: 'Target HTTP proxy',
   spec: TargetHttpProxySpec,
   columns: [{ title: 'URL_MAP', value: ({ spec }) => spec.urlMap }],

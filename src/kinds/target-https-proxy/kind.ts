@@ -50,7 +50,6 @@ export type TargetHttpsProxySpec = z.infer<typeof TargetHttpsProxySpec>;
 
 export const targetHttpsProxy = defineKind<TargetHttpsProxySpec>({
   kind: 'targetHttpsProxy',
-  plural: 'targetHttpsProxies',
   title: 'Target HTTPS proxy',
   spec: TargetHttpsProxySpec,
   check: (resource, snapshot) => {

@@ -6,7 +6,6 @@ import { redirectCodes, type UrlMapSpec as Spec, UrlMapSpec, type UrlRedirect } 
 
 export const urlMap = defineKind<Spec>({
   kind: 'urlMap',
-  plural: 'urlMaps',
   title: 'URL map',
   spec: UrlMapSpec,
   check: (resource) => checkMap(resource),

@@ -4,7 +4,6 @@ import { UrlProfileSpec } from './spec.ts';
 
 export const urlProfile = defineKind<UrlProfileSpec>({
   kind: 'urlProfile',
-  plural: 'urlProfiles',
   title: 'URL profile',
   spec: UrlProfileSpec,
   check: ({ spec }) => twice(spec.rules),

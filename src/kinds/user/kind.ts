@@ -9,7 +9,6 @@ import { type UserAssigned, UserSpec } from './spec.ts';
 
 export const user = defineKind<UserSpec, UserAssigned>({
   kind: 'user',
-  plural: 'users',
   title: 'User',
   spec: UserSpec,
   assign: (resource) => resource.assigned ?? { subject: numericId(keyOf(resource)) },

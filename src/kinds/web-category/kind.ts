@@ -5,7 +5,6 @@ import { WebCategorySpec } from './spec.ts';
 
 export const webCategory = defineKind<WebCategorySpec>({
   kind: 'webCategory',
-  plural: 'webCategories',
   title: 'Web category',
   spec: WebCategorySpec,
   catalogue: builtInCategories,

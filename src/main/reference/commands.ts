@@ -2,7 +2,7 @@ import { type Application, type CommandContext, generateHelpTextForAllCommands }
 import { cliApp } from '#cli/app.ts';
 import { exitCodes } from '#cli/exit.ts';
 import { verbGroups } from '#cli/verbs.ts';
-import { backup, restore } from '#lab/backup.ts';
+import { backup, restore } from '#lab/backup-verbs.ts';
 import { machines } from '#lab/machine-verbs.ts';
 import { netns } from '#lab/netns.ts';
 import { doctor, down, setup, up } from '#lab/verbs.ts';
