@@ -27,6 +27,8 @@ export const ports = {
 };
 
 const paused = new Set<string>();
+/** Answers that somebody has asked for with `/wait`; `/go` lets them all go. */
+const waiting: (() => void)[] = [];
 
 type Asked = IncomingMessage | Http2ServerRequest;
 type Answer = ServerResponse | Http2ServerResponse;
@@ -54,6 +56,12 @@ async function answer(address: string, request: Asked, response: Answer): Promis
       for (let at = 0; at < list.length; at += 2) raw.push(`${list[at]}: ${list[at + 1]}`);
       return say(200, `${request.method} ${request.url} HTTP/${request.httpVersion}\n${raw.join('\n')}\n`);
     }
+    case '/wait':
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return say(200, address);
+    case '/go':
+      for (const go of waiting.splice(0)) go();
+      return say(200, 'gone');
     case '/slow':
       await sleep(number('ms', 1000));
       return say(200, address);

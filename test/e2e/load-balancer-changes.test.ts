@@ -94,10 +94,19 @@ test('a server is added without a reload, and gets requests only when it is well
 });
 
 test('a server is removed without a reload, after it has finished what it had', async () => {
-  const slow = lab.curl(`https://${FRONT}/slow?ms=1500`, `https://${FRONT}/slow?ms=1500`, '--parallel');
-  await sleep(300);
-  await lab.hold(web({ servers: [server(hosts[0])], draining: 10 }));
-  expect(await names()).toEqual(['s11', 's12']);
+  await load.stop();
+  const busy = async (name: string) => (await lab.look()).values[`lab/backendService/web/${name}`]?.['sessions'] ?? 0;
+  const slow = lab.curl(`https://${FRONT}/wait`, `https://${FRONT}/wait`, '--parallel', '--parallel-immediate');
+  for (const it of ['s11', 's12'])
+    await eventually(
+      () => busy(it),
+      (sessions) => sessions > 0,
+    );
+  load = lab.load();
+  await load.started;
+  await lab.hold(web({ servers: [server(hosts[0])], draining: 120 }));
+  expect(await lab.look().then(names)).toEqual(['s11', 's12']);
+  await lab.machine.exec(['curl', '-s', `http://${hosts[0]}/go`], { namespace: 'hosts' });
   expect((await slow).match(/10\.1\.0\.1\d/g)?.sort()).toEqual(['10.1.0.11', '10.1.0.12']);
   await eventually(
     () => lab.look().then(names),
