@@ -13,6 +13,9 @@ import type { HaproxyPaths } from './paths.ts';
 /** The engine adds it in the end, which costs less than to write it into a header by a rule. */
 const REQUEST_ID = 'x-request-id';
 const FORWARDED_PROTOCOL = 'x-forwarded-proto';
+const FORWARDED_FOR = 'x-forwarded-for';
+/** What came there, with a comma behind it. */
+const FORWARDED = 'txn.forwarded';
 
 /** One address and port: what comes in is cleaned, sent to the place that the route map names, and logged. */
 export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: HaproxyPaths): Section {
@@ -25,6 +28,7 @@ export function frontendSection(frontend: Frontend, input: HaproxyInput, paths: 
       `log-format ${quoted(accessLogFormat(hasSecrets(input) ? 'no sign-ins' : 'everything', sourceOfAll(input)))}`,
       ...requestIdLines,
       ...clientRules(frontendName(frontend), frontend.tls !== undefined),
+      `tcp-request session set-var-fmt(sess.forwarded) '%[var(sess.client)],${frontend.address}'`,
       `unique-id-header ${REQUEST_ID}`,
       ...shownRules(frontend, paths),
       ...shownDeviceRules(frontend),
@@ -94,15 +98,18 @@ function bindLine(frontend: Frontend, paths: HaproxyPaths): string {
 export const cleaningRules: readonly string[] = [
   // Many applications take `_` for `-`, so that a name with one could stand for a header of ours. Some servers take any sign
   // for `-`: lighttpd for CGI, PHP a dot. Names are all looked at in one go, and one by one only where there is a reason.
-  // What we add later to what is then certainly not there need not be looked for once more.
-  `http-request del-header _|^x[^a-z0-9]goog[^a-z0-9]|^(?:${REQUEST_ID}|${FORWARDED_PROTOCOL})$ -m reg if { req.hdr_names -m sub _ goog x- }`,
+  // What we add later to what is then certainly not there need not be looked for once more. Of several lines of addresses the
+  // last one counts; one line is what applications read.
+  `http-request set-var-fmt(${FORWARDED}) '%[req.fhdr(${FORWARDED_FOR})],' if { req.hdr_names -m sub _ goog x- }`,
+  `http-request del-header _|^x[^a-z0-9]goog[^a-z0-9]|^(?:${REQUEST_ID}|${FORWARDED_PROTOCOL}|${FORWARDED_FOR})$ -m reg if { var(${FORWARDED}) -m found }`,
   // Both end in a connection on which nobody decides about anything any more, or in one's own request sent back.
   'http-request deny status 405 if { method CONNECT TRACE }',
   // So does an upgrade to anything but WebSocket alone: HTTP/2 without TLS is another way to send requests.
-  `http-request del-header upgrade if { ${upgradedTo} -m found }`,
+  `acl other-upgrade ${upgradedTo} -m reg -i '^(?!websocket$)'`,
+  'acl other-upgrade req.hdr_cnt(upgrade) gt 1',
+  `http-request del-header upgrade if { ${upgradedTo} -m found } other-upgrade`,
   // Names headers that the next server would have to take out: those that we set among them.
   'http-request del-header connection',
-  `http-request set-header upgrade websocket if ${WEBSOCKET}`,
   `http-request set-header connection upgrade if ${WEBSOCKET}`,
 ];
 
@@ -182,8 +189,7 @@ function pathRules(exact: string, prefixes: string): readonly string[] {
 /** As the cloud does it: addresses of client and load balancer are appended, whatever came is kept before them. */
 function forwardingRules(frontend: Frontend): readonly string[] {
   return [
-    // Of several such lines the last one counts; one line is what applications read.
-    `http-request set-header x-forwarded-for '%[req.fhdr(x-forwarded-for),concat(",")]%[var(sess.client)],${frontend.address}'`,
+    `http-request add-header ${FORWARDED_FOR} '%[var(${FORWARDED}),ltrim(",")]%[var(sess.forwarded)]'`,
     `http-request add-header ${FORWARDED_PROTOCOL} ${frontend.tls === undefined ? 'http' : 'https'}`,
     "http-request add-header via '1.1 vauban'",
     // Other than %[unique-id], %ID is not encoded letter by letter, but has to be there: who asks for it makes it.

@@ -33,11 +33,7 @@ const numbers = ['generation', 'until'];
 const COOKIES = 'sess.iap_cookies';
 
 /** Whether it was kept for just these cookies. Of several lines with cookies none is; of HTTP/2 the engine makes one line. */
-export const SAME_COOKIES = `{ req.fhdr(cookie,1),strcmp(${COOKIES}) eq 0 } iap-one-line`;
-export const oneLine: readonly string[] = [
-  'acl iap-one-line fc_http_major 2',
-  'acl iap-one-line req.fhdr_cnt(cookie) eq 1',
-];
+export const SAME_COOKIES = `{ req.fhdr(cookie,1),strcmp(${COOKIES}) eq 0 } !{ req.fhdr(cookie,2) -m found }`;
 
 /** The line of cookies, if it is the only one. */
 const LINE = 'txn.iap_line';
@@ -54,8 +50,12 @@ const KEPT_WHO = 'sess.iap_who';
 /** There behind {@link knowingRules} for requests that go by what the connection has kept. */
 export const KNOWN = WHO;
 
-/** Where they go. The route map is not asked again: it may lead elsewhere by now, and another service is another decision. */
-export const KNOWN_CHOICE = `use_backend %[var(sess.iap_service)] if ${found(KNOWN)}`;
+/**
+ * Where they go. The route map is not asked again: it may lead elsewhere by now, and another service is another decision. Where
+ * one service is protected, it can be no other.
+ */
+export const knownChoice = (guarded: readonly string[]): string =>
+  `use_backend ${guarded.length === 1 ? guarded[0] : '%[var(sess.iap_service)]'} if ${found(KNOWN)}`;
 
 /**
  * `service`: the sample that names where the request goes; `small`: conditions of which one must hold, the cheapest first; `particular`: those under which a request must go another way
@@ -77,7 +77,6 @@ export const knowingRules = (
   return [
     // One name for all of them: one that holds is enough.
     ...small.map((it) => `acl iap-small ${it}`),
-    ...oneLine,
     `http-request set-var(${KNOWN}) var(${KEPT_WHO}) if iap-small ${still} ${none}`,
   ];
 };

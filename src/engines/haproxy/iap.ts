@@ -19,12 +19,11 @@ import { spoePath } from './iap-agent.ts';
 import {
   AS_LAST,
   KNOWN,
-  KNOWN_CHOICE,
   keepingRules,
   knowingRules,
+  knownChoice,
   lastRule,
   lineRule,
-  oneLine,
   SAME_COOKIES,
 } from './iap-connection.ts';
 import { edgePathsOf, FRESH, found, lookUp, memory } from './iap-memory.ts';
@@ -161,7 +160,7 @@ export function decidingChoices(frontend: Frontend, input: HaproxyInput, service
   const modes = ['IDENTITY', 'CLEAR_LOGIN_COOKIE'].map((it) => `${MODE_PARAMETER}=${it}`);
   // The ways that most requests take come first: each rule costs those that go by it.
   return [
-    ...(frontend.tls === undefined ? [] : [KNOWN_CHOICE]),
+    ...(frontend.tls === undefined ? [] : [knownChoice(input.services.filter(isProtected).map((it) => it.name))]),
     `use_backend %[${service}] if !${there('iap')}`,
     `use_backend ${PAGES} if { path -m beg ${OWN_PATHS} }`,
     `use_backend ${PAGES} if { query -m sub ${modes.join(' ')} }`,
@@ -193,7 +192,6 @@ function lookingRules(paths: HaproxyPaths): readonly string[] {
   const keyFrom = (name: string) =>
     `http-request set-var(txn.iap_key) var(txn.${name}),sha2(256),ub64enc if ${unknown} ${there(name)}`;
   return [
-    ...oneLine,
     lineRule,
     `http-request set-var(txn.iap_key) var(sess.iap_key) if ${SAME_COOKIES}`,
     `http-request set-var(txn.iap_key) req.cook(${SESSION_COOKIE}),sha2(256),ub64enc if ${unknown}`,
