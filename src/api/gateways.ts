@@ -22,6 +22,7 @@ import { gateway } from '#kinds/gateway/kind.ts';
 import { clusterOf, type Gateway } from '#kinds/gateway/place.ts';
 import { gatewayCluster } from '#kinds/gateway-cluster/kind.ts';
 import { gatewayNamespace } from '#kinds/network/fabric.ts';
+import { didYouMean } from '#lib/text.ts';
 import { bodyOf, parsedBy } from './body.ts';
 import type { ApiParts, Env } from './context.ts';
 import {
@@ -63,6 +64,22 @@ export function gatewayRoutes(parts: ApiParts): Hono<Env> {
     if (found === undefined) throw missing(gateway, name, { project, names: [] });
     return found;
   };
+  /** Throws NOT_FOUND for a key such as lab/filterPolicy/office/web that names no rule: nothing would fit it, for no good reason. */
+  const mustBeRule = (key: string | undefined): void => {
+    const [project = '', kind, policy = '', name = ''] = key?.split('/') ?? [];
+    if (kind !== filterPolicy.kind) return;
+    const found = control.snapshot.find(filterPolicy, project, policy);
+    const policies = () => control.snapshot.all(filterPolicy, project).map((it) => it.name);
+    if (found === undefined) throw missing(filterPolicy, policy, { project, names: policies() });
+    const rules = found.spec.rules.map((it) => it.name);
+    if (rules.includes(name)) return;
+    const near = didYouMean(name, rules);
+    throw new Problem('NOT_FOUND', {
+      at: `filterPolicies/${policy}`,
+      message: `it has no rule ${name}`,
+      fix: near === undefined ? '`vauban gateway rules` lists them.' : `Did you mean ${near}?`,
+    });
+  };
   const filterOf = ({ project, name }: Gateway): string => filterId(gatewayNamespace(project, name));
 
   app.get('/projects/:project/gateways:status', async (context) => {
@@ -93,6 +110,7 @@ export function gatewayRoutes(parts: ApiParts): Hono<Env> {
   app.get('/projects/:project/gateways/:name/connections', async (context) => {
     const { protocol, port, limit, user, ...rest } = parsedBy(ConnectionsQuery, context.req.query());
     const found = await one(context);
+    mustBeRule(rest.rule);
     const query = {
       ...rest,
       ...(protocol === undefined ? {} : { protocol: Number(protocol) }),
@@ -126,6 +144,7 @@ export function gatewayRoutes(parts: ApiParts): Hono<Env> {
   app.post('/projects/:project/gateways/:name/cut', needs('operator'), async (context) => {
     const { rule, user, ...tuple } = parsedBy(CutRequest, await bodyOf(context));
     const found = await one(context);
+    mustBeRule(rule);
     const artifact = filterOf(found);
     const cut = (which: object) =>
       host.steer({ artifact, part: 'connections', state: 'cut', detail: JSON.stringify({ ...tuple, ...which }) });

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { RateLimit } from '#access/limit.ts';
 import type { Identity } from '#access/roles.ts';
 import type { LogEntry } from '#core/log.ts';
 import { auditEntry } from './logs/entries/audit.ts';
+import type { MachineEvent } from './machines/door.ts';
 
 /** Something that was asked for and that changes something, or that was refused. */
 export interface AuditEvent {
@@ -61,6 +63,18 @@ export class AuditLog {
     return text;
   }
 }
+
+/** A machine that joins or leaves is audited as what the API does. */
+export const machineAudit = ({ deed, machine, address, isKnown, refused }: MachineEvent): AuditEvent => ({
+  identity: isKnown ? { name: `machine ${machine}`, role: 'viewer' } : undefined,
+  method: `vauban.v1.machines.${deed}`,
+  resource: `machines/${machine}`,
+  projects: [],
+  status: refused === undefined ? 200 : isKnown ? 409 : 403,
+  message: refused ?? '',
+  requestId: randomUUID(),
+  address,
+});
 
 /** One entry in each project that it concerns. Pure. */
 export function auditEntries(event: AuditEvent, known: readonly string[], at: Date): readonly LogEntry[] {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { RateLimit } from '#access/limit.ts';
 import { askEdge } from '#api/account.ts';
 import type { ApiParts } from '#api/context.ts';
-import { AuditLog } from '#control/audit.ts';
+import { AuditLog, machineAudit } from '#control/audit.ts';
 import { Control } from '#control/control.ts';
 import { Detection } from '#control/detection.ts';
 import { openGroups } from '#control/groups/open.ts';
@@ -66,6 +66,7 @@ export async function startControl(deployment: Deployment): Promise<Running> {
       `Vauban ${deployment.id}`,
     )),
     isNeeded: (machine) => control.placed.has(machine),
+    tell: (event) => audit.write(machineAudit(event)),
   });
   const fleet: Fleet = new Fleet({
     ...{ local: host, log, now: () => Date.now() },
@@ -111,6 +112,12 @@ export async function startControl(deployment: Deployment): Promise<Running> {
     log,
     append: (entries) => logging.store.append(entries),
   });
+  const audit = new AuditLog({
+    append: (entries) => logging.store.append(entries),
+    projects: () => control.snapshot.projects,
+    now,
+    log,
+  });
   let shut: string | undefined;
   // Again and again: after a reboot its address may come later than we do.
   const openDoor = async (): Promise<void> => {
@@ -139,12 +146,6 @@ export async function startControl(deployment: Deployment): Promise<Running> {
       .catch((error: unknown) => log('totals were not written', { problem: asProblem(error).toJSON() }));
   }, COUNTING);
 
-  const audit = new AuditLog({
-    append: (entries) => logging.store.append(entries),
-    projects: () => control.snapshot.projects,
-    now,
-    log,
-  });
   const parts: ApiParts = {
     control,
     store,

@@ -10,7 +10,7 @@ import { answerer } from '#host/server.ts';
 import { imaginedWorld } from '#host/world.fixture.ts';
 import { deposit, newToken, opened, proofOf } from '#lib/token-box.ts';
 import { openDatabase } from '../store/database.ts';
-import { Door } from './door.ts';
+import { Door, type MachineEvent } from './door.ts';
 import { Members } from './members.ts';
 
 /** Real TLS over loopback, and a host agent of the imagination behind it. */
@@ -40,8 +40,9 @@ const certificateOf = (index: number) => {
 async function setup(needed: readonly string[] = []) {
   let time = Date.now();
   const members = new Members(openDatabase(':memory:'), () => new Date(time));
+  const events: MachineEvent[] = [];
   const door = new Door({
-    ...{ members, ...certificateOf(0), log: () => {}, now: () => time },
+    ...{ members, ...certificateOf(0), log: () => {}, now: () => time, tell: (it) => events.push(it) },
     isNeeded: (name) => needed.includes(name),
   });
   const place = { ...(await door.open({ address: '127.0.0.1', port: 0 })), fingerprint: door.fingerprint };
@@ -77,7 +78,7 @@ async function setup(needed: readonly string[] = []) {
   };
   const connected = () => vi.waitFor(() => expect(door.seen()[0]?.connected).toBe(true), { timeout: 20_000 });
   return {
-    ...{ members, door, place, invite, join, connect, connected, remote },
+    ...{ members, door, place, events, invite, join, connect, connected, remote },
     pass: (milliseconds: number) => {
       time += milliseconds;
     },
@@ -91,6 +92,25 @@ test('whoever has the token gets the box that it opens, once', async () => {
   expect(answer.type === 'joined' && opened(token, answer.box)).toBe('the opening key');
   expect(members.list().map((it) => it.name)).toEqual(['b']);
   await expect(join('b', token, 2)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+});
+
+test('who joins, leaves or is refused is told for the audit log', async () => {
+  const { events, place, invite, join } = await setup(['c']);
+  const leave = (force: boolean, index: number) =>
+    enrol({ door: place, ...certificateOf(index) }, { type: 'leave', force });
+  await join('b', newToken()).catch(() => {});
+  await join('b', invite('b'));
+  await join('c', invite('c'), 2);
+  await leave(false, 2).catch(() => {});
+  await leave(false, 1);
+  const [address, isKnown] = ['127.0.0.1', true];
+  expect(events).toEqual([
+    { deed: 'join', machine: 'b', address, isKnown: false, refused: expect.stringContaining('does not count') },
+    { deed: 'join', machine: 'b', address, isKnown },
+    { deed: 'join', machine: 'c', address, isKnown },
+    { deed: 'leave', machine: 'c', address, isKnown, refused: 'something of the site stands on c' },
+    { deed: 'leave', machine: 'b', address, isKnown },
+  ]);
 });
 
 test('another token, another name and a token of a quarter of an hour ago are refused', async () => {

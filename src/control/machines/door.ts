@@ -9,6 +9,17 @@ import { askHello, remoteHost } from '../link/remote.ts';
 import type { Remote } from './fleet.ts';
 import type { DoorPlace, Members } from './members.ts';
 
+/** That a machine came in or left, or that somebody wanted to and was refused. */
+export interface MachineEvent {
+  readonly deed: 'join' | 'leave';
+  readonly machine: string;
+  readonly address: string;
+  /** Whether it is one of ours: it had the token, or had joined. */
+  readonly isKnown: boolean;
+  /** Why it was refused; absent: it was not. */
+  readonly refused?: string;
+}
+
 export interface DoorParts {
   readonly members: Members;
   /** PEM. */
@@ -19,6 +30,7 @@ export interface DoorParts {
   readonly isNeeded: (machine: string) => boolean;
   readonly now: () => number;
   readonly log: (text: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly tell: (event: MachineEvent) => void;
 }
 
 /** A machine's connection. */
@@ -204,7 +216,11 @@ export class Door {
       return;
     }
     const request = EnrolRequest.parse(JSON.parse(await lineOf(socket)));
-    say(request.type === 'join' ? this.#join(request, fingerprint, address) : this.#leave(request.force, fingerprint));
+    say(
+      request.type === 'join'
+        ? this.#join(request, fingerprint, address)
+        : this.#leave(request.force, fingerprint, address),
+    );
   }
 
   #join(
@@ -213,32 +229,37 @@ export class Door {
     address: string,
   ): EnrolAnswer {
     const box = this.#parts.members.admit({ machine, proof, fingerprint });
-    this.#parts.log(box === undefined ? 'a machine was refused' : 'a machine has joined', { machine, address });
+    const isKnown = box !== undefined;
+    const message = 'the token does not count: it was used, is older than 15 minutes, or another one was made since';
+    this.#parts.log(isKnown ? 'a machine has joined' : 'a machine was refused', { machine, address });
+    this.#parts.tell({ ...{ deed: 'join', machine, address, isKnown }, ...(isKnown ? {} : { refused: message }) });
     if (box !== undefined) {
       this.drop(machine);
       return { type: 'joined', box };
     }
     return {
-      type: 'refused',
-      message: 'the token does not count: it was used, is older than 15 minutes, or another one was made since',
+      ...{ type: 'refused', message },
       fix: `Make a new one where control stands: \`vauban machines token ${machine}\`.`,
     };
   }
 
-  #leave(force: boolean, fingerprint: string): EnrolAnswer {
-    const { members, isNeeded, log } = this.#parts;
+  #leave(force: boolean, fingerprint: string, address: string): EnrolAnswer {
+    const { members, isNeeded, log, tell } = this.#parts;
     const member = members.known(fingerprint);
     if (member === undefined) return { type: 'left' };
+    const event = { deed: 'leave', machine: member.name, address, isKnown: true } as const;
     if (isNeeded(member.name) && !force) {
+      const message = `something of the site stands on ${member.name}`;
+      tell({ ...event, refused: message });
       return {
-        type: 'refused',
-        message: `something of the site stands on ${member.name}`,
+        ...{ type: 'refused', message },
         fix: 'Let it stand on another machine first, or leave with --force.',
       };
     }
     members.remove(member.name);
     this.drop(member.name);
     log('a machine has left', { machine: member.name, force });
+    tell(event);
     return { type: 'left' };
   }
 }

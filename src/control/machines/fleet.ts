@@ -261,7 +261,7 @@ export class Fleet implements Omit<HostLink, 'hold'> {
     throw new Problem('HOST_UNREACHABLE', {
       at: `machines/${name}`,
       message: remote?.trouble ?? 'it has not joined this deployment',
-      fix: '`vauban get machines` shows who is there.',
+      fix: '`vauban machines list` shows who is there.',
     });
   }
 

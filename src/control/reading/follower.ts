@@ -4,7 +4,7 @@ import { Wakeup } from './wakeup.ts';
 
 /** Where lines go. A failure is thrown as it comes; nothing of the batch is kept then. */
 export interface Intake {
-  /** Where to go on; undefined at the start of the file. Asked at first and after every failure. */
+  /** Where to go on; undefined at the start of what is there. Asked at first and after every failure. */
   open(): Promise<Cursor | undefined>;
   /** Stores what comes of the lines together with the cursor behind them: all or nothing. */
   store(batch: LineBatch): Promise<void>;

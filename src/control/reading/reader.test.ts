@@ -117,6 +117,14 @@ describe('reading an event file', () => {
     expect(lines(reader)).toEqual(['b', 'c', 'd']);
   });
 
+  test('begins with what was rotated before anybody could keep a cursor', () => {
+    writeFileSync(file, 'one\n');
+    expect(lines(open())).toEqual(['one']);
+    renameSync(file, `${file}.1`);
+    writeFileSync(file, 'two\n');
+    expect(lines(open())).toEqual(['one', 'two']);
+  });
+
   test('says that lines may be missing when the file of its cursor is gone', async () => {
     writeFileSync(file, 'a\n');
     const { cursor } = drain(open());

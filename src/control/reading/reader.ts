@@ -37,7 +37,7 @@ export interface LineBatch {
 
 export interface ReaderOptions {
   readonly file: string;
-  /** Where to go on; undefined begins at the start of the file. */
+  /** Where to go on; undefined begins at the start of the oldest part that is there. */
   readonly cursor?: Cursor | undefined;
   /** Longest line in bytes, and size of the buffer; default 1 MiB. */
   readonly lineLimit?: number;
@@ -121,7 +121,12 @@ export class LineReader {
   /** After a restart the file of the cursor may have another name, or be gone. */
   #openFirst(): OpenFile | undefined {
     const wanted = this.#wanted;
-    if (wanted === undefined) return this.#begin(opened(this.file), 0);
+    if (wanted === undefined) {
+      // Whoever has kept nothing so far may have been killed before they could, and the file rotated since.
+      const [oldest] = this.#siblings().filter((it) => it.size > 0);
+      const open = oldest === undefined ? undefined : openedAs(oldest);
+      return this.#begin(open ?? opened(this.file), 0);
+    }
     // A rotation that happens between looking and opening moves the names on: look again before giving up.
     for (let attempt = 0; attempt < 3; attempt++) {
       const found = this.#find(wanted);

@@ -10,7 +10,7 @@ export const directory = defineKind<DirectorySpec, DirectoryAssigned>({
   kind: 'directory',
   title: 'Directory',
   spec: DirectorySpec,
-  untold: ['transit'],
+  untold: ['assigned.transit'],
   assign: assignUplink,
   check: (resource) => checkDirectory(resource),
   meaning: (before, after) => [

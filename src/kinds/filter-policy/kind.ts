@@ -10,7 +10,7 @@ export const filterPolicy = defineKind<FilterPolicySpec, FilterPolicyAssigned>({
   kind: 'filterPolicy',
   title: 'Filter policy',
   spec: FilterPolicySpec,
-  untold: ['last', 'numbers'],
+  untold: ['assigned.last', 'assigned.numbers'],
   assign: (resource, snapshot) => assign(resource, snapshot),
   check: (resource) => [
     ...twice(resource.spec.rules),
