@@ -1,13 +1,14 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-/** One or a few engines between namespaces: they wait more than they work, so two of them fill two cores. */
-const PARTS = [
+/** They wait more than they work, so that two of them fill two cores: engines between namespaces, and small deployments. */
+const IN_PAIRS = [
   'test/browser/*.test.ts',
-  'test/e2e/{bridge,bridge-uplink,devices,directory,edge-adversary,host-boundary,inspection,keys-rotate}.test.ts',
+  'test/e2e/{bridge,bridge-uplink,cluster,devices,directory,edge-adversary,gateway-machines,host-boundary}.test.ts',
   'test/e2e/{iap,url-filter}-{changes,connections,hostile,live,people,running}.test.ts',
-  'test/e2e/{iap,people,suricata,uplink,url-filter,vpn-people}.test.ts',
-  'test/e2e/{load-balancer,sign-in}-{attacks,names,providers,servers}.test.ts',
-  'test/e2e/sign-in.test.ts',
+  'test/e2e/{iap,inspection,keys-rotate,machine-firewall,names,people,routers,suricata,uplink}.test.ts',
+  'test/e2e/{load-balancer,sign-in}-{attacks,names,providers,servers,site}.test.ts',
+  'test/e2e/{sign-in,threats-behind-proxy,url-filter,vpn-people}.test.ts',
 ];
 
 const patience = { testTimeout: 120_000, hookTimeout: 300_000, maxConcurrency: 10 };
@@ -20,13 +21,15 @@ export default defineConfig({
           name: 'unit',
           // Whether a machine is busy is not what is tested.
           testTimeout: 60_000,
+          // By itself vitest leaves one core to itself, which it hardly needs.
+          maxWorkers: availableParallelism(),
           include: ['src/**/*.test.ts', 'rules/**/*.test.ts', 'test/house/**/*.test.ts', 'test/worlds/**/*.test.ts'],
         },
       },
       {
         test: {
-          name: 'parts',
-          include: PARTS,
+          name: 'pairs',
+          include: IN_PAIRS,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
           ...patience,
@@ -36,8 +39,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/chaos/**/*.test.ts'],
-          exclude: PARTS,
-          // A whole deployment, or ten thousand packets, is as much as two cores can do: beside a second one it looks broken.
+          exclude: IN_PAIRS,
+          // What installs packages, loads both cores or counts packets looks broken beside something else.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           ...patience,
