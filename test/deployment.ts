@@ -125,7 +125,7 @@ export async function finished(client: Client, operation: Operation): Promise<Op
 }
 
 /** Asks again and again until the answer is good; bounded, and the last answer is in the error. */
-export async function eventually<T>(ask: () => Promise<T>, good: (answer: T) => boolean, seconds = 60): Promise<T> {
+export async function eventually<T>(ask: () => Promise<T>, good: (answer: T) => boolean, seconds = 30): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const answer = await ask();

@@ -88,13 +88,13 @@ afterAll(async () => {
 }, 120_000);
 
 test('the hosts install and start the application by themselves, and answer their health check', async () => {
-  const { items } = await eventually(group, (it) => it.stable, 420);
+  const { items } = await eventually(group, (it) => it.stable, 240);
   expect(items.map((it) => [it.zone, it.healthState]).toSorted()).toEqual([
     ['us-central1-a', 'HEALTHY'],
     ['us-central1-b', 'HEALTHY'],
     ['us-central1-c', 'HEALTHY'],
   ]);
-}, 480_000);
+}, 300_000);
 
 test('the certificate is the one that openssl has made', async () => {
   const shown = await tries.sh(
