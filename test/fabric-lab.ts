@@ -61,16 +61,15 @@ export interface Tries {
 }
 
 export function triesOf(lab: TestDeployment): Tries {
-  const exec = lab.inside;
   const sh = async (host: string, script: string): Promise<string> => {
-    const { stdout, stderr } = await exec(host, 'sh', '-c', script);
+    const { stdout, stderr } = await lab.inside(host, 'sh', '-c', script);
     return (stdout + stderr).trim();
   };
   return {
     sh,
     ask: async (host, address, port = 80) =>
-      (await exec(host, 'curl', '-s', '--noproxy', '*', '-m', '1', `http://${address}:${port}/`)).stdout,
-    ping: async (host, address) => (await exec(host, 'ping', '-c', '1', '-W', '1', address)).code === 0,
+      (await lab.inside(host, 'curl', '-s', '--noproxy', '*', '-m', '1', `http://${address}:${port}/`)).stdout,
+    ping: async (host, address) => (await lab.inside(host, 'ping', '-c', '1', '-W', '1', address)).code === 0,
     listening: async (host, port = 80) => {
       await eventually(
         () => sh(host, `ss -Hltn "sport = :${port}"`),

@@ -154,6 +154,38 @@ describe('resources', () => {
     expect(api.parts.control.head).toBe(3);
   });
 
+  test('a table has what a list of the kind shows, by column, and only when it is asked for', async () => {
+    await api.apply(labSite);
+    const cells = async (path: string, ...place: (string | number)[]) =>
+      at((await api.ask('GET', `/v1/projects/lab/${path}`)).body, ...place, 'cells');
+    const shown = { NAME: 'vpc', STATE: 'READY' };
+    expect(await cells('networks?view=table', 'items', 0)).toMatchObject(shown);
+    expect(await cells('networks/vpc?view=table')).toMatchObject(shown);
+    expect([await cells('networks', 'items', 0), await cells('networks/vpc')]).toEqual([undefined, undefined]);
+    // A kind that says itself how it is doing has no second column for that.
+    const titles = Object.keys((await cells('instances/server?view=table')) as object);
+    expect([titles[0], titles.filter((it) => /^STAT(E|US)$/.test(it)).length]).toEqual(['NAME', 1]);
+  });
+
+  test('connections of a rule that no policy has are not looked for', async () => {
+    await api.apply(`
+project: lab
+segments: { desks: { range: 10.200.0.0/24 } }
+filterPolicies: { office: { rules: [{ name: web-out, action: pass }] } }
+gateways:
+  edge: { interfaces: [{ name: lan, segment: desks, address: 10.200.0.1 }], filterPolicy: office }
+`);
+    const asked = async (rule: string) => {
+      const path = `/v1/projects/lab/gateways/edge/connections?rule=${encodeURIComponent(rule)}`;
+      const cut = await api.ask('POST', '/v1/projects/lab/gateways/edge/cut', { rule });
+      const { status, body } = await api.ask('GET', path);
+      return [cut.status, status, at(body, 'error', 'fix')];
+    };
+    expect(await asked('lab/filterPolicy/office/web-uot')).toEqual([404, 404, 'Did you mean web-out?']);
+    expect(await asked('lab/filterPolicy/ofice/web-out')).toEqual([404, 404, 'Did you mean office?']);
+    expect((await asked('lab/filterPolicy/office/web-out'))[0]).toBe(200);
+  });
+
   test('a dry run says what would change and changes nothing', async () => {
     const { status, body } = await api.ask('PUT', `${vpc}?dryRun=true`, {});
     expect([status, at(body, 'resources', 0, 'action')]).toEqual([200, 'create']);

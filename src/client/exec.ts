@@ -50,7 +50,7 @@ class Kept {
 
   add(part: Buffer): void {
     if (this.#length >= OUTPUT_LIMIT) return;
-    this.#parts.push(Buffer.from(part));
+    this.#parts.push(part);
     this.#length += part.length;
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { LogEntry } from '#core/log.ts';
-import { type AuditEvent, AuditLog, auditEntries } from './audit.ts';
+import { type AuditEvent, AuditLog, auditEntries, machineAudit } from './audit.ts';
+import type { MachineEvent } from './machines/door.ts';
 
 const event: AuditEvent = {
   identity: { name: 'admin', role: 'admin' },
@@ -49,6 +50,23 @@ test('what concerns no project in particular is told in every one; a project tha
   const { revision: _, ...failed } = event;
   const names = auditEntries({ ...failed, projects: ['made-up'], status: 404 }, ['lab'], at).map((it) => it.logName);
   expect(names).toEqual(['projects/lab/logs/cloudaudit.googleapis.com%2Factivity']);
+});
+
+test('a machine that joins is told by its name, and whoever was refused as a stranger', () => {
+  const of = (it: Partial<MachineEvent>) =>
+    auditEntries(
+      machineAudit({ deed: 'join', machine: 'b', address: '192.0.2.7', isKnown: true, ...it }),
+      ['lab'],
+      at,
+    ).map((entry) => entry.protoPayload);
+  const what = { methodName: 'vauban.v1.machines.join', resourceName: 'machines/b' };
+  const requestMetadata = { callerIp: '192.0.2.7' };
+  expect(of({})).toMatchObject([
+    { ...what, requestMetadata, authenticationInfo: { principalEmail: 'machine b' }, status: {} },
+  ]);
+  expect(of({ isKnown: false, refused: 'no such token' })).toMatchObject([
+    { ...what, authenticationInfo: { principalEmail: 'anonymous' }, status: { code: 7, message: 'no such token' } },
+  ]);
 });
 
 test('strangers cannot fill the log, and how many were left out is told', () => {

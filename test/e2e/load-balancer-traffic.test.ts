@@ -79,6 +79,7 @@ const services: Services = [
     requestHeaders: [
       { name: 'X-Client', value: '{client_ip_address} 100% {unknown} "quoted" it\'s' },
       { name: 'X-Tls', value: '{tls_version} {tls_sni_hostname} {client_encrypted} {client_protocol}' },
+      { name: 'X-Rtt', value: '{client_rtt_msec}' },
     ],
     responseHeaders: [{ name: 'X-Seen', value: '{server_ip_address}:{server_port}' }],
   }),
@@ -164,6 +165,13 @@ test('the server sees who asked: addresses are appended, what cannot be trusted 
   expect(await lab.curl('http://web.test/headers')).toMatch(
     new RegExp(`^x-forwarded-for: 198\\.51\\.100\\.7,${FRONT}$`, 'im'),
   );
+  // Other headers of that sort bring no empty place before the client, and of several lines the last one counts.
+  const forwarded = async (...headers: string[]) =>
+    /^x-forwarded-for: (.*)$/im.exec(await lab.curl(...headers, 'https://web.test/headers'))?.[1];
+  expect(await forwarded('-H', 'X-Requested-With: me')).toBe(`198.51.100.7,${FRONT}`);
+  expect(await forwarded('-H', 'X-Forwarded-For: 1.1.1.1', '-H', 'X-Forwarded-For: 2.2.2.2')).toBe(
+    `2.2.2.2,198.51.100.7,${FRONT}`,
+  );
   const trace = ['-H', 'X-Cloud-Trace-Context: 105445aa7843bc8bf206b12000100000/1;o=1'];
   expect(await lab.curl(...trace, 'https://web.test/headers')).toContain('105445aa7843bc8bf206b12000100000/1;o=1');
 });
@@ -172,6 +180,7 @@ test('custom headers carry the variables of the cloud, and everything else as it
   const answer = await lab.curl('-i', 'http://headers.test/headers');
   expect(answer).toContain('x-client: 198.51.100.7 100% {unknown} "quoted" it\'s');
   expect(answer).toContain(`x-seen: ${FRONT}:80`);
+  expect(answer).toMatch(/^x-rtt: \d+$/m);
   expect(await lab.curl('--http2', 'https://headers.test/headers')).toContain(
     'x-tls: TLSv1.3 headers.test true HTTP/2.0',
   );

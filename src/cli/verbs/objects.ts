@@ -2,12 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { ResourceDocument } from '#api/resources.ts';
 import type { Operation } from '#control/operations.ts';
-import { asProblem, Problem, type ProblemDocument } from '#core/problem.ts';
+import { Problem } from '#core/problem.ts';
 import { count } from '#lib/text.ts';
 import type { Difference } from '#plan/difference.ts';
 import { type Cli, clientOf, projectOf, type Target } from '../context.ts';
 import { printDifference } from '../difference.ts';
 import { fileFlag, targetAliases, targetFlags } from '../flags.ts';
+import { allMistakes } from '../objects/mistakes.ts';
 import { type Reading, readObjects } from '../objects/read.ts';
 import { writeObjects } from '../objects/write.ts';
 import { follow } from '../progress.ts';
@@ -72,7 +73,7 @@ const importObjects = buildCommand({
     const path = `/v1/projects/${await projectOf(this, client, flags)}/objects:import`;
     const request = { resources: reading.objects, message: `import ${file}` };
     const plan = () => client.post<Difference>(`${path}?dryRun=true`, request);
-    if (reading.problems.length > 0) throw await together(file, reading.problems, plan);
+    if (reading.problems.length > 0) throw Problem.all(await allMistakes(reading.problems, file, plan));
     const difference = await plan();
     printDifference(this, difference);
     if (flags.dryRun || difference.resources.length + difference.artifacts.length === 0) return undefined;
@@ -82,23 +83,6 @@ const importObjects = buildCommand({
     return this.print(`Revision ${done.revision} is in force.`);
   },
 });
-
-/** Mistakes in rows, and those of what could be read of the others: whoever mends the file wants to hear of all at once. */
-async function together(
-  file: string,
-  problems: readonly ProblemDocument[],
-  plan: () => Promise<unknown>,
-): Promise<Problem> {
-  const further = await plan().then(
-    () => [],
-    (error: unknown) => {
-      const { details, ...problem } = asProblem(error).toJSON();
-      // What a row with a mistake would have made is not there for others to refer to.
-      return (details ?? [problem]).filter((it) => it.code !== 'REFERENCE_DANGLING' && it.at.startsWith(`${file}:`));
-    },
-  );
-  return Problem.all([...problems, ...further]);
-}
 
 /** Other names, and all that is not as it was: before anything is asked or done. */
 function tell(cli: Cli, { renamed, notes }: Reading): void {
@@ -118,16 +102,14 @@ function textOf(file: string): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     if (cause instanceof Problem) throw cause;
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    const message = missing
-      ? 'there is no such file'
-      : cause instanceof TypeError
-        ? 'it is not UTF-8'
-        : cause instanceof Error
-          ? cause.message
-          : 'unreadable';
-    throw new Problem('INVALID_REQUEST', { at: file, message, fix: 'Name a CSV file in UTF-8.', cause });
+    throw new Problem('INVALID_REQUEST', { at: file, message: why(cause), fix: 'Name a CSV file in UTF-8.', cause });
   }
+}
+
+function why(cause: unknown): string {
+  if (cause instanceof TypeError) return 'it is not UTF-8';
+  if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return 'there is no such file';
+  return cause instanceof Error ? cause.message : 'unreadable';
 }
 
 export const objects = buildRouteMap<string, Cli>({

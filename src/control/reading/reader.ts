@@ -118,16 +118,21 @@ export class LineReader {
     this.#open = undefined;
   }
 
-  /** After a restart the file of the cursor may have another name, or be gone. */
+  /**
+   * After a restart the file of the cursor may have another name, or be gone. A rotation that happens between looking and opening
+   * moves the names on: what is not found is looked for again before giving up.
+   */
   #openFirst(): OpenFile | undefined {
     const wanted = this.#wanted;
     if (wanted === undefined) {
       // Whoever has kept nothing so far may have been killed before they could, and the file rotated since.
-      const [oldest] = this.#siblings().filter((it) => it.size > 0);
-      const open = oldest === undefined ? undefined : openedAs(oldest);
-      return this.#begin(open ?? opened(this.file), 0);
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const [oldest] = this.#siblings().filter((it) => it.size > 0);
+        const open = oldest === undefined ? opened(this.file) : openedAs(oldest);
+        if (oldest === undefined || open !== undefined) return this.#begin(open, 0);
+      }
+      return undefined;
     }
-    // A rotation that happens between looking and opening moves the names on: look again before giving up.
     for (let attempt = 0; attempt < 3; attempt++) {
       const found = this.#find(wanted);
       if (found !== undefined) return this.#begin(found, wanted.offset);

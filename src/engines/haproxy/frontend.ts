@@ -110,7 +110,7 @@ export const cleaningRules: readonly string[] = [
   `http-request del-header upgrade if { ${upgradedTo} -m found } other-upgrade`,
   // Names headers that the next server would have to take out: those that we set among them.
   'http-request del-header connection',
-  `http-request set-header connection upgrade if ${WEBSOCKET}`,
+  `http-request set-header connection upgrade if ${WEBSOCKET} { req.hdr(upgrade) -m found }`,
 ];
 
 /** Leaves in a variable which certificate a name gets. Of what is not there nothing comes, which is cheaper than to ask. */

@@ -233,6 +233,7 @@ function rememberingRules(where: Where): readonly string[] {
   ];
 }
 
+/** A reason that is missing leaves an empty word behind the dot. */
 const whoRule = (condition: string, more = ''): string =>
   `http-request set-var-fmt(${WHO}) '%[var(txn.iap_key)]%[rand(90000000),add(10000000)]%[var(txn.iap.email),ub64enc]${more}' if ${condition}`;
 
@@ -283,8 +284,7 @@ export function askingRules(where: Where, always: readonly string[]): readonly s
     ...always,
     ...rememberingRules(where),
     'http-request send-spoe-group iap decide',
-    whoRule(`${there('iap.email')} !${there('iap.reason')}`),
-    whoRule(`${there('iap.email')} ${there('iap.reason')}`, REASON),
+    whoRule(there('iap.email'), REASON),
     `http-request set-var-fmt(${WHO}) '${'-'.repeat(DIGEST + SERIAL)}${REASON}' if !${there('iap.email')} ${there('iap.reason')}`,
     // Without an answer nobody passes.
     `http-request return status 503 content-type ${PAGE_TYPE} lf-file ${paths.pages}/503.html ${generated} unless ${there('iap.verdict')}`,

@@ -88,8 +88,10 @@ export function serverSteps(
         const place = placeOf(it);
         const state = steered[`${it.service.name}/${it.server.name}`] ?? 'ready';
         const found = there.get(place);
-        const moves = gone.some((had) => had.backend === it.backend && serverNamed(had.name).name === it.server.name);
-        if (found === undefined) return additions(it, { state, moves, input });
+        if (found === undefined) {
+          const moves = gone.some((had) => had.backend === it.backend && serverNamed(had.name).name === it.server.name);
+          return additions(it, { state, moves, input });
+        }
         return changes(it, found, { state, returns: leaving.has(place) });
       }),
       ...gone.filter((it) => it.admin === 'ready').map((it) => `set server ${it.backend}/${it.name} state drain`),
