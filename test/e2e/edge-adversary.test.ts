@@ -94,6 +94,21 @@ describe('connections that become something else', () => {
     },
   );
 
+  test.each(['h2c', 'websocket, h2c', 'h2c\r\nUpgrade: websocket', 'websocket\r\nUpgrade: h2c'])(
+    'of an upgrade to %j a server sees nothing',
+    async (token) => {
+      const cookie = `Cookie: ${lab.signIn()}`;
+      // Without a key the engine itself refuses whatever speaks of WebSocket.
+      const key = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+      const headers = [cookie, ...key, 'Connection: Upgrade', `Upgrade: ${token}`];
+      const answer = await raw(request('GET /headers', HOST, ...headers));
+      expect(answer).toMatch(/^HTTP\/1\.1 200/);
+      const [, seen = ''] = answer.split('\r\n\r\n');
+      expect(seen).toMatch(/^host: /im);
+      expect(seen).not.toMatch(/^(upgrade|connection): /im);
+    },
+  );
+
   test.each([`CONNECT ${AGREEING}:443`, 'CONNECT /x', 'TRACE /x'])('%s is refused', async (line) => {
     const answer = await ask(line);
     expect(answer).toMatch(/^HTTP\/1\.1 (400|405)/);
